@@ -1,0 +1,46 @@
+/**
+ * Fields that several commands share, each written once with its limits and description. Every command's own file joins them to its
+ * schema; none of them carries behaviour.
+ */
+import { z } from "zod";
+
+/** Side of the network's input must be a multiple of the largest stride. */
+const LARGEST_STRIDE = 32;
+
+export const imageSize = z
+  .int()
+  .min(LARGEST_STRIDE)
+  .multipleOf(LARGEST_STRIDE)
+  .default(640)
+  .describe("side of the square network input in pixels");
+
+export const data = z.string().min(1).describe("data set: a YAML file, or a folder in YOLO, Pascal VOC or COCO layout");
+
+export const device = z.string().default("auto").describe("auto (a GPU when libtorch has one), cpu, cuda:0");
+
+export const threads = z.int().min(0).default(0).describe("threads of libtorch; 0 uses every core");
+
+export const workers = z
+  .int()
+  .min(0)
+  .max(256)
+  .default(2)
+  .describe("worker threads that decode and augment images; 0 works in the main thread");
+
+export const confidence = z.number().min(0).max(1).describe("lowest score of a detection");
+
+export const iou = z
+  .number()
+  .gt(0)
+  .max(1)
+  .default(0.7)
+  .describe("IoU above which non-maximum suppression drops the weaker box");
+
+export const maxDetections = z.int().min(1).default(300).describe("most detections an image");
+
+export const model = z.string().describe("zoo name (yolov9-t, gelan-t, ...) or path of a model YAML file");
+
+export const weights = z
+  .string()
+  .min(1)
+  .describe("run folder, checkpoint (.safetensors or .json), safetensors of weights, or ONNX file");

@@ -1,0 +1,15 @@
+/** The configuration of every command, how it is read, and how it is shown. */
+// Schemas
+export { TrainConfig, LEARNING_RATE_SCHEDULES } from "./train-config.js";
+export { ValConfig, SPLITS } from "./val-config.js";
+export { ExportConfig } from "./export-config.js";
+export { DetectConfig } from "./detect-config.js";
+export { InfoConfig } from "./info-config.js";
+// Reading
+export { addConfigOptions } from "./options.js";
+export { ConfigError, parseConfig, resolveConfig } from "./resolve.js";
+export type { ConfigSources } from "./resolve.js";
+// Showing
+export { configFields, flagOf } from "./fields.js";
+export type { ConfigField, ConfigSchema, FieldKind } from "./fields.js";
+export { configTable } from "./markdown.js";

@@ -1,0 +1,120 @@
+/**
+ * From a YAML file and command-line flags to one checked configuration. Defaults come from the schema, then the file, then the flags.
+ * A key that is not known or a value that is not allowed stops with a message that names the place, the key, the value and the remedy.
+ */
+import { readFileSync } from "node:fs";
+import { closest } from "fastest-levenshtein";
+import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
+import { z } from "zod";
+import { configFields } from "./fields.js";
+import type { ConfigField, ConfigSchema } from "./fields.js";
+
+/** A configuration that cannot be used; the message is meant for the user and needs no stack trace. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+export interface ConfigSources {
+  /** Path of a YAML file with some of the keys. */
+  readonly file?: string | undefined;
+  /** Values by key, as commander's `opts()` gives them; keys that the schema does not have belong to the command and are left alone. */
+  readonly flags?: Readonly<Record<string, unknown>> | undefined;
+}
+
+interface Located {
+  readonly value: unknown;
+  /** Where the value was written: `train.yaml:3` or `command line`. */
+  readonly place: string;
+}
+
+/**
+ * The checked configuration with every default filled in.
+ * @throws ConfigError naming every problem, one a line
+ */
+export function resolveConfig<S extends ConfigSchema>(schema: S, sources: ConfigSources): z.output<S> {
+  const fields = configFields(schema);
+  const located = new Map([
+    ...(sources.file === undefined ? [] : readYaml(sources.file, fields)),
+    ...readFlags(sources.flags ?? {}, fields),
+  ]);
+  return check(schema, fields, located);
+}
+
+/** The configuration of an object from a program or a checkpoint, with the same messages; `place` says where it came from. */
+export function parseConfig<S extends ConfigSchema>(
+  schema: S,
+  value: Readonly<Record<string, unknown>>,
+  place: string,
+): z.output<S> {
+  const fields = configFields(schema);
+  for (const key of Object.keys(value)) refuseUnknown(key, place, fields);
+  return check(schema, fields, new Map(Object.entries(value).map(([key, entry]) => [key, { value: entry, place }])));
+}
+
+function check<S extends ConfigSchema>(
+  schema: S,
+  fields: readonly ConfigField[],
+  located: ReadonlyMap<string, Located>,
+): z.output<S> {
+  const result = schema.safeParse(Object.fromEntries([...located].map(([key, { value }]) => [key, value])));
+  if (result.success) return result.data;
+  const keys = new Set(result.error.issues.map((issue) => String(issue.path[0])));
+  throw new ConfigError([...keys].map((key) => problem(key, fields, located)).join("\n"));
+}
+
+function problem(key: string, fields: readonly ConfigField[], located: ReadonlyMap<string, Located>): string {
+  const field = fields.find((candidate) => candidate.key === key);
+  const found = located.get(key);
+  if (field === undefined) return `configuration: ${key} is not valid`;
+  if (found === undefined)
+    return `${key} is missing: give ${field.flag}, or ${key} in a YAML file (${field.description})`;
+  const name = found.place === COMMAND_LINE ? field.flag : key;
+  return `${found.place}: ${name} is ${JSON.stringify(found.value)}, but must be ${field.allowed}`;
+}
+
+const COMMAND_LINE = "command line";
+
+function readFlags(flags: Readonly<Record<string, unknown>>, fields: readonly ConfigField[]): [string, Located][] {
+  return fields
+    .filter(({ key }) => flags[key] !== undefined)
+    .map(({ key }) => [key, { value: flags[key], place: COMMAND_LINE }]);
+}
+
+function readYaml(file: string, fields: readonly ConfigField[]): [string, Located][] {
+  const lines = new LineCounter();
+  const document = parseDocument(readText(file), { lineCounter: lines });
+  const [error] = document.errors;
+  if (error !== undefined) throw new ConfigError(`${file}: ${error.message}`);
+  if (document.contents === null) return [];
+  if (!isMap(document.contents))
+    throw new ConfigError(`${file}: expected keys and values (epochs: 100), found something else`);
+  const values = z.record(z.string(), z.unknown()).parse(document.toJS());
+  return document.contents.items.flatMap((pair): [string, Located][] => {
+    if (!isScalar(pair.key)) throw new ConfigError(`${file}: a key must be plain text, found ${String(pair.key)}`);
+    const key = String(pair.key.value);
+    const place = `${file}:${lines.linePos(pair.key.range?.[0] ?? 0).line}`;
+    refuseUnknown(key, place, fields);
+    const value = values[key];
+    // `name:` with nothing after it means the default, as if the line were not there.
+    return value === null || value === undefined ? [] : [[key, { value, place }]];
+  });
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (error) {
+    throw new ConfigError(`${file}: cannot be read (${error instanceof Error ? error.message : String(error)})`);
+  }
+}
+
+function refuseUnknown(key: string, place: string, fields: readonly ConfigField[]): void {
+  if (fields.some((field) => field.key === key)) return;
+  // weight_decay and weight-decay are the two usual ways to miss weightDecay, so they are compared in its spelling.
+  const camel = key.replace(/[-_]+([a-zA-Z0-9])/g, (_, letter: string) => letter.toUpperCase());
+  const nearest = closest(
+    camel,
+    fields.map((field) => field.key),
+  );
+  throw new ConfigError(`${place}: unknown key ${key}; did you mean ${nearest}?`);
+}
