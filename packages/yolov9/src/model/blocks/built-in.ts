@@ -1,0 +1,28 @@
+/**
+ * Registers the blocks that come with the project. Importing this file is enough to make them known.
+ */
+import { bottleneckDefinitions } from "./bottleneck.js";
+import { cbFuseDefinition, cbLinearDefinition } from "./composite-backbone.js";
+import { convDefinition } from "./conv.js";
+import { detectDefinitions } from "./detect.js";
+import { aconvDefinition, adownDefinition } from "./downsample.js";
+import { elan1Definition } from "./elan1.js";
+import { gelanDefinition } from "./gelan.js";
+import { registerBlock, registerHead } from "./registry.js";
+import { repCspDefinition } from "./rep-csp.js";
+import { concatDefinition, upsampleDefinition } from "./routing.js";
+import { sppelanDefinition } from "./sppelan.js";
+
+registerBlock(convDefinition);
+for (const definition of bottleneckDefinitions) registerBlock(definition);
+registerBlock(repCspDefinition);
+registerBlock(gelanDefinition);
+registerBlock(elan1Definition);
+registerBlock(sppelanDefinition);
+registerBlock(aconvDefinition);
+registerBlock(adownDefinition);
+registerBlock(upsampleDefinition);
+registerBlock(concatDefinition);
+registerBlock(cbLinearDefinition);
+registerBlock(cbFuseDefinition);
+for (const definition of detectDefinitions) registerHead(definition);

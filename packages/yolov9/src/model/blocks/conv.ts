@@ -1,0 +1,60 @@
+/**
+ * Convolution, batch norm and activation: the unit that every other block is made of. `Conv.forward` and `RepConv.forward` are
+ * the only places where these three meet, so a faster kernel for them belongs there.
+ */
+import { BatchNorm2d, Conv2d, type Tensor } from "@yolov9/torch";
+import { z } from "zod";
+import { activate, activationSchema, type Activation } from "../activation.js";
+import { channels, kernelSize, only } from "./options.js";
+import { FeatureBlock, type FeatureDefinition } from "./registry.js";
+
+/** Batch norm of the published models; fusing needs the same epsilon. */
+export const BATCH_NORM = { eps: 1e-3, momentum: 0.03 } as const;
+
+export interface ConvOptions {
+  kernel: number;
+  stride?: number;
+  groups?: number;
+  dilation?: number;
+  activation: Activation;
+}
+
+/** [B, in, H, W] → [B, out, H / stride, W / stride]. Padding keeps the size at stride 1 for an odd kernel. */
+export class Conv extends FeatureBlock {
+  readonly activation: Activation;
+  conv: Conv2d;
+  /** Absent once folded into `conv`, which then has a bias. */
+  norm: BatchNorm2d | undefined;
+
+  constructor(inChannels: number, outChannels: number, options: ConvOptions) {
+    super();
+    const { kernel, stride = 1, groups = 1, dilation = 1 } = options;
+    this.activation = options.activation;
+    const padding = Math.floor((dilation * (kernel - 1) + 1) / 2);
+    this.conv = new Conv2d(inChannels, outChannels, kernel, { stride, padding, groups, dilation, bias: false });
+    this.norm = new BatchNorm2d(outChannels, BATCH_NORM);
+  }
+
+  forward(x: Tensor): Tensor {
+    const y = this.conv.forward(x);
+    return activate(this.norm === undefined ? y : this.norm.forward(y), this.activation);
+  }
+}
+
+const options = z.strictObject({
+  out: channels,
+  kernel: kernelSize.default(3),
+  stride: z.int().positive().default(1),
+  groups: z.int().positive().default(1),
+  dilation: z.int().positive().default(1),
+  activation: activationSchema.optional(),
+});
+
+export const convDefinition: FeatureDefinition<typeof options> = {
+  name: "Conv",
+  inputs: "one",
+  options,
+  output: (inputs, { out, stride }) => ({ channels: out, stride: only(inputs).stride * stride }),
+  build: (inputs, { out, activation, ...rest }, context) =>
+    new Conv(only(inputs).channels, out, { ...rest, activation: activation ?? context.activation }),
+};

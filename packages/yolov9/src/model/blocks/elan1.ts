@@ -1,0 +1,54 @@
+/**
+ * ELAN1: the ELAN of plain 3×3 convolutions that the small models use at stride 4 (the topology of GELAN without inner blocks).
+ */
+import { cat, type Tensor } from "@yolov9/torch";
+import { z } from "zod";
+import type { Activation } from "../activation.js";
+import { Conv } from "./conv.js";
+import { channels, only } from "./options.js";
+import { FeatureBlock, type FeatureDefinition } from "./registry.js";
+
+/** Convolutions in the chain. */
+const STAGES = 2;
+
+/** [B, in, H, W] → [B, out, H, W]. */
+export class ELAN1 extends FeatureBlock {
+  readonly split: Conv;
+  readonly stages: Conv[];
+  readonly merge: Conv;
+
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    options: { hidden: readonly [number, number]; activation: Activation },
+  ) {
+    super();
+    const { hidden, activation } = options;
+    const [split, width] = hidden;
+    this.split = new Conv(inChannels, split, { kernel: 1, activation });
+    this.stages = Array.from(
+      { length: STAGES },
+      (_, i) => new Conv(i === 0 ? split / 2 : width, width, { kernel: 3, activation }),
+    );
+    this.merge = new Conv(split + STAGES * width, outChannels, { kernel: 1, activation });
+  }
+
+  forward(x: Tensor): Tensor {
+    const outputs = this.split.forward(x).chunk(2, 1);
+    for (const stage of this.stages) outputs.push(stage.forward(outputs.at(-1)!));
+    return this.merge.forward(cat(outputs, 1));
+  }
+}
+
+const options = z.strictObject({
+  out: channels,
+  hidden: z.tuple([channels.multipleOf(2, "must be even, it is split in halves"), channels]),
+});
+
+export const elan1Definition: FeatureDefinition<typeof options> = {
+  name: "ELAN1",
+  inputs: "one",
+  options,
+  output: (inputs, { out }) => ({ channels: out, stride: only(inputs).stride }),
+  build: (inputs, { out, hidden }, { activation }) => new ELAN1(only(inputs).channels, out, { hidden, activation }),
+};

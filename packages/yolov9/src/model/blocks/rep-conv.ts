@@ -1,0 +1,37 @@
+/**
+ * RepConv: a 3×3 and a 1×1 convolution side by side while training, one 3×3 convolution once fused (Ding et al. 2021, RepVGG).
+ * Like the published models it never has an identity branch ("RepConvN").
+ */
+import type { Conv2d, Tensor } from "@yolov9/torch";
+import { activate, type Activation } from "../activation.js";
+import { Conv } from "./conv.js";
+import { FeatureBlock } from "./registry.js";
+
+export const REP_CONV_KERNEL = 3;
+
+/** [B, in, H, W] → [B, out, H, W]. */
+export class RepConv extends FeatureBlock {
+  readonly activation: Activation;
+  /** The two training branches; absent once folded into `fused`. */
+  spatial: Conv | undefined;
+  pointwise: Conv | undefined;
+  fused: Conv2d | undefined;
+
+  constructor(inChannels: number, outChannels: number, options: { groups?: number; activation: Activation }) {
+    super();
+    const { groups = 1, activation } = options;
+    this.activation = activation;
+    this.spatial = new Conv(inChannels, outChannels, { kernel: REP_CONV_KERNEL, groups, activation: "none" });
+    this.pointwise = new Conv(inChannels, outChannels, { kernel: 1, groups, activation: "none" });
+    this.fused = undefined;
+  }
+
+  forward(x: Tensor): Tensor {
+    return activate(this.linear(x), this.activation);
+  }
+
+  private linear(x: Tensor): Tensor {
+    if (this.fused !== undefined) return this.fused.forward(x);
+    return this.spatial!.forward(x).add(this.pointwise!.forward(x));
+  }
+}
