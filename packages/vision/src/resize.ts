@@ -65,11 +65,9 @@ function linearTaps(sourceSize: number, targetSize: number): LinearTaps {
   for (let i = 0; i < targetSize; i++) {
     const position = Math.fround((i + 0.5) * scale - 0.5);
     const cell = Math.floor(position);
-    const outside = cell < 0 || cell >= sourceSize - 1;
-    const fraction = outside ? 0 : Math.fround(position - cell);
     first[i] = Math.min(Math.max(cell, 0), sourceSize - 1);
-    second[i] = Math.min(first[i]! + 1, sourceSize - 1);
-    secondWeight[i] = Math.round(fraction * (1 << WEIGHT_BITS));
+    second[i] = Math.min(Math.max(cell + 1, 0), sourceSize - 1);
+    secondWeight[i] = Math.round(Math.fround(position - cell) * (1 << WEIGHT_BITS));
     firstWeight[i] = (1 << WEIGHT_BITS) - secondWeight[i]!;
   }
   return { first, second, firstWeight, secondWeight };
@@ -164,24 +162,27 @@ function areaTaps(sourceSize: number, targetSize: number): AreaTaps {
   return { starts, sources, weights: Float64Array.from(weights) };
 }
 
-/** `resizeArea` into a part of a larger picture. */
+/** `resizeArea` into a part of a larger picture. Halving is the mean of four pixels under either kernel. */
 export function resizeAreaInto(image: RgbImage, target: ResizeTarget): void {
   const grows = target.width > image.width || target.height > image.height;
-  if (grows || (image.width === target.width && image.height === target.height)) {
+  const halves = target.width * 2 === image.width && target.height * 2 === image.height;
+  const copies = target.width === image.width && target.height === image.height;
+  if (grows || halves || copies) {
     resizeBilinearInto(image, target);
     return;
   }
   const columns = areaTaps(image.width, target.width);
   const rows = areaTaps(image.height, target.height);
   const sums = new Float64Array(target.width * 3);
+  // A clamped array rounds halves to even, as OpenCV does here.
+  const bytes = new Uint8ClampedArray(target.data.buffer, target.data.byteOffset, target.data.length);
   for (let y = 0; y < target.height; y++) {
     sums.fill(0);
     const begin = rows.starts[y]!;
     for (let tap = begin; tap < rows.starts[y + 1]!; tap++) {
       addAveragedRow(image, rows.sources[y]! + tap - begin, columns, rows.weights[tap]!, sums);
     }
-    const start = target.offset + y * target.stride;
-    for (let x = 0; x < sums.length; x++) target.data[start + x] = sums[x]! + 0.5;
+    bytes.set(sums, target.offset + y * target.stride);
   }
 }
 
