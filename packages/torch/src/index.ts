@@ -1,1 +1,36 @@
-export {};
+// @yolov9/torch: libtorch for Node — tensors, operators, autograd, modules, optimisers and safetensors.
+
+// tensors and their lifetimes
+export { Tensor, tensor, tensorFromBytes, type NestedNumbers, type TensorOptions } from "./tensor.js";
+export { bytesPerElement, type DType, type MemoryFormat, type TypedArray } from "./dtype.js";
+export { Scope, scope } from "./scope.js";
+
+// operators
+export * from "./operators.generated.js";
+export { callOperator } from "./dispatch.js";
+
+// autograd
+export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
+
+// libtorch as a whole
+export {
+  capabilities,
+  generatorState,
+  getNumThreads,
+  manualSeed,
+  memory,
+  resolveDevice,
+  setGeneratorState,
+  setNumThreads,
+} from "./runtime.js";
+export type { Capabilities, MemoryStatistics } from "./native.js";
+
+// modules and optimisers
+export { buffer, Module, parameter } from "./nn/module.js";
+export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
+export { BatchNorm2d } from "./nn/batch-norm2d.js";
+export { SGD, type ParameterGroup } from "./optim/sgd.js";
+export { clipGradNorm } from "./optim/clip-grad-norm.js";
+
+// files
+export { loadSafetensors, readSafetensorsHeader, saveSafetensors, type SafetensorsFile } from "./safetensors.js";

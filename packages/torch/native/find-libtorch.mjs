@@ -1,0 +1,56 @@
+// Where libtorch is: $YOLOV9_LIBTORCH, else a system package, else the `torch` of the user's python.
+// Finds headers and libraries; it neither builds nor loads anything.
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+
+/**
+ * @typedef {{ source: string, includes: string[], libraries: string, cxx11Abi: boolean, cuda: boolean }} Libtorch
+ * @typedef {{ found: Libtorch | undefined, tried: string[] }} Search
+ */
+
+/** @returns {Search} the first libtorch that has both headers and libraries, and every place looked at */
+export function findLibtorch(environment = process.env) {
+  const tried = [];
+  for (const candidate of candidates(environment, tried)) {
+    tried.push(`${candidate.source}: ${candidate.root}`);
+    const found = inspect(candidate);
+    if (found) return { found, tried };
+  }
+  return { found: undefined, tried };
+}
+
+export const installHint =
+  "Install it with `apt-get install libtorch-dev` (Debian, Ubuntu), or `pip install torch`, or set YOLOV9_LIBTORCH to a folder with include/ and lib/.";
+
+function* candidates(environment, tried) {
+  if (environment.YOLOV9_LIBTORCH) {
+    yield { source: "YOLOV9_LIBTORCH", root: environment.YOLOV9_LIBTORCH, cxx11Abi: undefined };
+    return; // an explicit choice is not second-guessed
+  }
+  yield { source: "system package", root: "/usr", cxx11Abi: true };
+  yield { source: "system package", root: "/usr/local", cxx11Abi: true };
+  const python = pythonTorch();
+  if (python) yield { source: "python torch", ...python };
+  else tried.push("python torch: `python3 -c 'import torch'` found none");
+}
+
+function pythonTorch() {
+  const script = "import torch, os; print(os.path.dirname(torch.__file__)); print(int(torch.compiled_with_cxx11_abi()))";
+  try {
+    const lines = execFileSync("python3", ["-c", script], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).split("\n");
+    return { root: lines[0], cxx11Abi: lines[1] === "1" };
+  } catch {
+    return undefined;
+  }
+}
+
+function inspect({ source, root, cxx11Abi }) {
+  const includes = [join(root, "include"), join(root, "include/torch/csrc/api/include")];
+  const libraries = ["lib", "lib64", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu"]
+    .map((folder) => join(root, folder))
+    .find((folder) => existsSync(join(folder, "libtorch_cpu.so")) || existsSync(join(folder, "libtorch_cpu.dylib")));
+  if (!libraries || !existsSync(join(includes[0], "ATen/ATen.h"))) return undefined;
+  const cuda = existsSync(join(libraries, "libtorch_cuda.so"));
+  return { source, includes, libraries, cxx11Abi: cxx11Abi ?? true, cuda };
+}

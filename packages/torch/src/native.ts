@@ -1,0 +1,80 @@
+// The compiled bridge as TypeScript sees it: opaque tensor handles and the functions on them. Nothing outside this
+// package should need it.
+import { createRequire } from "node:module";
+import type { DType, MemoryFormat } from "./dtype.js";
+
+declare const brand: unique symbol;
+
+/** An at::Tensor owned by JavaScript, until it is disposed of or collected. */
+export interface TensorHandle {
+  readonly [brand]: "TensorHandle";
+}
+
+export interface OperatorSchema {
+  overload: string;
+  text: string;
+}
+
+export interface MemoryStatistics {
+  /** Tensors that JavaScript holds. */
+  liveTensors: number;
+  /** Their bytes, views not counted. */
+  liveBytes: number;
+  /** All that were ever handed to JavaScript. */
+  createdTensors: number;
+  /** Those that only the garbage collector freed: nobody disposed of them, no scope closed over them. */
+  collectedTensors: number;
+}
+
+export interface Capabilities {
+  version: string;
+  cuda: boolean;
+  mkldnn: boolean;
+  mkl: boolean;
+  openmp: boolean;
+  /** libtorch's own description of its thread pools. */
+  parallel: string;
+}
+
+export interface Bridge {
+  findOperator(name: string, overload: string): number;
+  callOperator(index: number, args: readonly unknown[]): unknown;
+  operatorSchemas(name: string): OperatorSchema[];
+  fromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[]): TensorHandle;
+  toBytes(tensor: TensorHandle): ArrayBuffer;
+  shape(tensor: TensorHandle): number[];
+  dtype(tensor: TensorHandle): DType;
+  device(tensor: TensorHandle): string;
+  item(tensor: TensorHandle): number;
+  isContiguous(tensor: TensorHandle, format: MemoryFormat): boolean;
+  dispose(tensor: TensorHandle): void;
+  requiresGrad(tensor: TensorHandle): boolean;
+  setRequiresGrad(tensor: TensorHandle, flag: boolean): void;
+  grad(tensor: TensorHandle): TensorHandle | null;
+  clearGrad(tensor: TensorHandle): void;
+  backward(tensor: TensorHandle, gradient: TensorHandle | undefined, retainGraph: boolean): void;
+  setGradEnabled(enabled: boolean): boolean;
+  isGradEnabled(): boolean;
+  manualSeed(seed: number): void;
+  generatorState(): TensorHandle;
+  setGeneratorState(state: TensorHandle): void;
+  setThreads(count: number): void;
+  threads(): number;
+  memory(): MemoryStatistics;
+  capabilities(): Capabilities;
+}
+
+function load(): Bridge {
+  try {
+    return createRequire(import.meta.url)("../build/bridge.node") as Bridge;
+  } catch (error) {
+    const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
+    throw new Error(
+      `The libtorch bridge cannot be loaded (${reason}). Build it with \`npm run build:native\`; it needs libtorch ` +
+        "(`apt-get install libtorch-dev`) and g++.",
+      { cause: error },
+    );
+  }
+}
+
+export const bridge: Bridge = load();

@@ -1,0 +1,33 @@
+// Batch normalisation over [B, H, W] with running statistics. The buffers keep PyTorch's names, by which checkpoints
+// know them.
+import { batch_norm, ones, zeros } from "../operators.generated.js";
+import type { Tensor } from "../tensor.js";
+import { buffer, Module, parameter } from "./module.js";
+
+export class BatchNorm2d extends Module {
+  weight: Tensor;
+  bias: Tensor;
+  running_mean: Tensor;
+  running_var: Tensor;
+  num_batches_tracked: Tensor;
+  readonly eps: number;
+  readonly momentum: number;
+
+  constructor(channels: number, { eps = 1e-5, momentum = 0.1 }: { eps?: number; momentum?: number } = {}) {
+    super();
+    this.eps = eps;
+    this.momentum = momentum;
+    this.weight = parameter(ones([channels]));
+    this.bias = parameter(zeros([channels]));
+    this.running_mean = buffer(zeros([channels]));
+    this.running_var = buffer(ones([channels]));
+    this.num_batches_tracked = buffer(zeros([], { dtype: "int64" }));
+  }
+
+  /** @param input [B, C, H, W] */
+  forward(input: Tensor): Tensor {
+    if (this.training) this.num_batches_tracked.add_(1).dispose();
+    const { weight, bias, running_mean, running_var, training, momentum, eps } = this;
+    return batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, false);
+  }
+}

@@ -1,0 +1,55 @@
+// Two-dimensional convolution with its weights.
+import { noGrad } from "../autograd.js";
+import { conv2d, empty } from "../operators.generated.js";
+import type { Tensor } from "../tensor.js";
+import { Module, parameter } from "./module.js";
+
+export interface Conv2dOptions {
+  stride?: number;
+  /** Default: none. */
+  padding?: number;
+  dilation?: number;
+  groups?: number;
+  bias?: boolean;
+}
+
+export class Conv2d extends Module {
+  /** [outChannels, inChannels / groups, kernel, kernel] */
+  weight: Tensor;
+  /** [outChannels] */
+  bias: Tensor | undefined;
+  readonly stride: number;
+  readonly padding: number;
+  readonly dilation: number;
+  readonly groups: number;
+  readonly kernel: number;
+
+  /** Weights are uniform in ±1/√fanIn, which is what PyTorch's kaiming_uniform(a = √5) comes to; so is the bias. */
+  constructor(inChannels: number, outChannels: number, kernel: number, options: Conv2dOptions = {}) {
+    super();
+    this.kernel = kernel;
+    this.stride = options.stride ?? 1;
+    this.padding = options.padding ?? 0;
+    this.dilation = options.dilation ?? 1;
+    this.groups = options.groups ?? 1;
+    if (inChannels % this.groups !== 0 || outChannels % this.groups !== 0) {
+      throw new RangeError(`a convolution from ${inChannels} to ${outChannels} channels cannot have ${this.groups} groups`);
+    }
+    const fanIn = (inChannels / this.groups) * kernel * kernel;
+    const bound = 1 / Math.sqrt(fanIn);
+    const uniform = (shape: number[]) => parameter(noGrad(() => filled(shape, bound)));
+    this.weight = uniform([outChannels, inChannels / this.groups, kernel, kernel]);
+    this.bias = options.bias === true ? uniform([outChannels]) : undefined;
+  }
+
+  /** @param input [B, inChannels, H, W] */
+  forward(input: Tensor): Tensor {
+    return conv2d(input, this.weight, this.bias, this.stride, this.padding, this.dilation, this.groups);
+  }
+}
+
+function filled(shape: number[], bound: number): Tensor {
+  const values = empty(shape);
+  values.uniform_(-bound, bound).dispose();
+  return values;
+}

@@ -1,0 +1,55 @@
+// The state of libtorch as a whole: threads, random generators, devices and what is alive.
+import { availableParallelism } from "node:os";
+import { bridge, type Capabilities, type MemoryStatistics } from "./native.js";
+import { Tensor } from "./tensor.js";
+
+// libtorch as Debian ships it starts with one thread.
+bridge.setThreads(availableParallelism());
+
+/** Threads that one operator may use; all cores unless changed. */
+export function setNumThreads(count: number): void {
+  if (!Number.isInteger(count) || count < 1) throw new RangeError(`threads must be a positive integer, got ${count}`);
+  bridge.setThreads(count);
+}
+
+export function getNumThreads(): number {
+  return bridge.threads();
+}
+
+/** Seeds the generators of all devices. */
+export function manualSeed(seed: number): void {
+  bridge.manualSeed(seed);
+}
+
+/** State of the CPU generator, for checkpoints. */
+export function generatorState(): Tensor {
+  return new Tensor(bridge.generatorState());
+}
+
+export function setGeneratorState(state: Tensor): void {
+  bridge.setGeneratorState(state.handle);
+}
+
+/** What JavaScript holds at this moment. */
+export function memory(): MemoryStatistics {
+  return bridge.memory();
+}
+
+/** What this libtorch was built with. */
+export function capabilities(): Capabilities {
+  return bridge.capabilities();
+}
+
+/**
+ * The device to work on.
+ * @param wanted "auto" (a CUDA device if there is one), "cpu", "cuda" or "cuda:N"
+ * @throws Error if a CUDA device is wanted and this libtorch or machine has none
+ */
+export function resolveDevice(wanted: string): string {
+  const { cuda, version } = bridge.capabilities();
+  if (wanted === "auto") return cuda ? "cuda:0" : "cpu";
+  if (wanted === "cpu") return "cpu";
+  if (!/^cuda(:\d+)?$/.test(wanted)) throw new Error(`unknown device '${wanted}' (known: auto, cpu, cuda, cuda:0, cuda:1, …)`);
+  if (!cuda) throw new Error(`device '${wanted}' is not available: libtorch ${version} here has no CUDA or finds no GPU; use 'cpu'`);
+  return wanted === "cuda" ? "cuda:0" : wanted;
+}
