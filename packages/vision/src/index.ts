@@ -23,3 +23,20 @@ export { resizeArea, resizeAreaInto, resizeBilinear, resizeBilinearInto, type Re
 
 // Predictions
 export { nonMaxSuppression, type Detections, type NmsOptions } from "./nms.js";
+
+// Evaluation
+export type { ImageDetections, ImageTruth } from "./evaluation-input.js";
+export {
+  evaluateBoxes,
+  type CocoClassFigures,
+  type CocoFigures,
+  type CocoResult,
+  type EvaluateBoxesOptions,
+} from "./coco-evaluator.js";
+export { evaluationInputFromCoco, type CocoAnnotations, type CocoDetection } from "./coco-json.js";
+export {
+  detectionMetrics,
+  type ClassDetectionFigures,
+  type DetectionFigures,
+  type DetectionMetrics,
+} from "./detection-metrics.js";
