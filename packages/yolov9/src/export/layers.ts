@@ -65,12 +65,24 @@ export function add(graph: OnnxGraph, a: Value, b: Value): Value {
   return graph.node("Add", [a, b]);
 }
 
-/** Nearest-neighbour enlargement by a whole factor, with PyTorch's rule: output pixel i copies input pixel floor(i / factor). */
+/** PyTorch's rule: output pixel i copies input pixel floor(i / factor). */
+const NEAREST = { mode: "nearest", coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" };
+
+/** Nearest-neighbour enlargement by a whole factor. */
 export function upsampleNearest(graph: OnnxGraph, x: Value, factor: number): Value {
   const scales = graph.constant([1, 1, factor, factor], [4]);
-  return graph.node("Resize", [x, "", scales], {
-    mode: "nearest",
-    coordinate_transformation_mode: "asymmetric",
-    nearest_mode: "floor",
-  });
+  return graph.node("Resize", [x, "", scales], NEAREST);
+}
+
+/** Nearest-neighbour enlargement to the height and width of another value; whole factors only. */
+export function resizeNearestTo(graph: OnnxGraph, x: Value, target: Value): Value {
+  const [batchAndChannels] = graph.nodes("Split", [graph.node("Shape", [x]), graph.integers([2, 2])], 2, { axis: 0 });
+  const size = graph.nodes("Split", [graph.node("Shape", [target]), graph.integers([2, 2])], 2, { axis: 0 })[1]!;
+  const sizes = graph.node("Concat", [batchAndChannels, size], { axis: 0 });
+  return graph.node("Resize", [x, "", "", sizes], NEAREST);
+}
+
+/** Channels `start` up to `start + length`. */
+export function sliceChannels(graph: OnnxGraph, x: Value, start: number, length: number): Value {
+  return graph.node("Slice", [x, graph.integers([start]), graph.integers([start + length]), graph.integers([1])]);
 }
