@@ -155,17 +155,27 @@ function boxSet(
 }
 
 function xywhFromXyxy(boxes: ArrayLike<number>): Float64Array {
-  return Float64Array.from(boxes, (value, i) => (i % 4 < 2 ? value : value - boxes[i - 2]!));
+  const xywh = new Float64Array(boxes.length);
+  for (let i = 0; i < boxes.length; i++) xywh[i] = i % 4 < 2 ? boxes[i]! : boxes[i]! - boxes[i - 2]!;
+  return xywh;
 }
 
 function areasOf(xywh: ArrayLike<number>): Float64Array {
-  return Float64Array.from({ length: xywh.length >> 2 }, (_, i) => xywh[i * 4 + 2]! * xywh[i * 4 + 3]!);
+  const areas = new Float64Array(xywh.length >> 2);
+  for (let i = 0; i < areas.length; i++) areas[i] = xywh[i * 4 + 2]! * xywh[i * 4 + 3]!;
+  return areas;
 }
 
 /** IoU of boxes x y w h; against a crowd, the share of the detection that lies on it. */
 function cocoBoxIou(a: ArrayLike<number>, i: number, b: ArrayLike<number>, j: number, crowd: boolean): number {
-  const [ax, ay, aw, ah] = [a[i * 4]!, a[i * 4 + 1]!, a[i * 4 + 2]!, a[i * 4 + 3]!];
-  const [bx, by, bw, bh] = [b[j * 4]!, b[j * 4 + 1]!, b[j * 4 + 2]!, b[j * 4 + 3]!];
+  const ax = a[i * 4]!;
+  const ay = a[i * 4 + 1]!;
+  const aw = a[i * 4 + 2]!;
+  const ah = a[i * 4 + 3]!;
+  const bx = b[j * 4]!;
+  const by = b[j * 4 + 1]!;
+  const bw = b[j * 4 + 2]!;
+  const bh = b[j * 4 + 3]!;
   const width = Math.min(ax + aw, bx + bw) - Math.max(ax, bx);
   if (width <= 0) return 0;
   const height = Math.min(ay + ah, by + bh) - Math.max(ay, by);

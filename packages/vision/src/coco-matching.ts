@@ -3,19 +3,19 @@
  * most. What "resemble" means (box IoU, mask IoU, keypoint similarity) is decided by the caller, who gives the numbers.
  */
 
-/** The objects and detections of one class in one picture. */
+/** The objects and detections of one class in one picture. Arrays may be longer than the counts, so that they can be used again. */
 export interface MatchingProblem {
-  /** Objects and detections in the class, detections best first. */
-  readonly truthCount: number;
-  readonly detectionCount: number;
+  truthCount: number;
+  /** Detections come best first. */
+  detectionCount: number;
   /** [detectionCount * truthCount] similarities, row-major */
-  readonly similarities: Float64Array;
+  similarities: Float64Array;
   /** [truthCount] 1: the object is not counted (a crowd, or outside the range of areas) */
-  readonly ignored: Uint8Array;
+  ignored: Uint8Array;
   /** [truthCount] 1: any number of detections may take it */
-  readonly crowd: Uint8Array;
+  crowd: Uint8Array;
   /** [detectionCount] 1: not a false positive if it takes nothing, since it is outside the range of areas */
-  readonly excused: Uint8Array;
+  excused: Uint8Array;
 }
 
 export const MATCH = {
@@ -27,12 +27,11 @@ export const MATCH = {
 } as const;
 
 /** Counted objects come first: a detection takes an ignored one only when no counted one fits. */
-function countedFirst(ignored: Uint8Array): Int32Array {
-  const order = new Int32Array(ignored.length);
+function countedFirst({ ignored, truthCount }: MatchingProblem): Int32Array {
+  const order = new Int32Array(truthCount);
   let to = 0;
-  for (const flag of [0, 1]) {
-    for (let g = 0; g < ignored.length; g++) if (ignored[g] === flag) order[to++] = g;
-  }
+  for (let g = 0; g < truthCount; g++) if (ignored[g] === 0) order[to++] = g;
+  for (let g = 0; g < truthCount; g++) if (ignored[g] === 1) order[to++] = g;
   return order;
 }
 
@@ -48,7 +47,7 @@ export function matchDetections(
   offset: number,
 ): void {
   const { detectionCount, ignored, excused } = problem;
-  const order = countedFirst(ignored);
+  const order = countedFirst(problem);
   const taken = new Uint8Array(problem.truthCount);
   for (const [t, threshold] of thresholds.entries()) {
     taken.fill(0);

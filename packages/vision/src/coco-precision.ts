@@ -54,142 +54,178 @@ export interface ClassPrecision {
 
 /** Precision and recall of every class that occurs, by ascending class number. */
 export function classPrecisions(set: EvaluationSet, options: PrecisionOptions): ClassPrecision[] {
-  const groups = [...groupByClass(set, options.maxDetections.at(-1) ?? 0)];
-  return groups.sort(([a], [b]) => a - b).map(([classId, group]) => classPrecision(set, classId, group, options));
+  const classes = [...groupByClass(set, options.maxDetections.at(-1) ?? 0)];
+  return classes.sort(([a], [b]) => a - b).map(([classId, rows]) => classPrecision(set, classId, rows, options));
 }
 
-/** Rows of one class in one picture; detections best first and no more than are looked at. */
+/** Rows of one class, picture by picture. */
 interface ClassRows {
-  readonly image: number;
+  readonly truthImages: number[];
   readonly truth: number[];
+  readonly detectionImages: number[];
+  /** Within a picture best first, and no more than are looked at. */
   readonly detections: number[];
+  /** Position of each detection within its picture, counted from the best. */
+  readonly ranks: number[];
 }
 
-function groupByClass(set: EvaluationSet, maxDetections: number): Map<number, ClassRows[]> {
-  const groups = new Map<number, ClassRows[]>();
-  const rowsOf = (classId: number, image: number): ClassRows => {
-    let group = groups.get(classId);
-    if (group === undefined) groups.set(classId, (group = []));
-    let rows = group.at(-1);
-    if (rows?.image !== image) group.push((rows = { image, truth: [], detections: [] }));
+function groupByClass(set: EvaluationSet, maxDetections: number): Map<number, ClassRows> {
+  const classes = new Map<number, ClassRows>();
+  const rowsOf = (classId: number): ClassRows => {
+    let rows = classes.get(classId);
+    if (rows === undefined) {
+      classes.set(classId, (rows = { truthImages: [], truth: [], detectionImages: [], detections: [], ranks: [] }));
+    }
     return rows;
   };
   for (const [image, { truthClasses, detectionClasses, detectionScores }] of set.images.entries()) {
-    for (let g = 0; g < truthClasses.length; g++) rowsOf(truthClasses[g]!, image).truth.push(g);
+    for (let g = 0; g < truthClasses.length; g++) {
+      const rows = rowsOf(truthClasses[g]!);
+      rows.truthImages.push(image);
+      rows.truth.push(g);
+    }
     for (const d of rowsByScore(detectionScores)) {
-      const { detections } = rowsOf(detectionClasses[d]!, image);
-      if (detections.length < maxDetections) detections.push(d);
+      const rows = rowsOf(detectionClasses[d]!);
+      const rank = rows.detectionImages.at(-1) === image ? rows.ranks.at(-1)! + 1 : 0;
+      if (rank >= maxDetections) continue;
+      rows.detectionImages.push(image);
+      rows.detections.push(d);
+      rows.ranks.push(rank);
     }
   }
-  return groups;
-}
-
-/** Detections of one class in all pictures. */
-interface ClassDetections {
-  /** Positions, best score first; equal scores in the order of pictures. */
-  readonly order: Int32Array;
-  /** Position within its picture, counted from the best. */
-  readonly rank: Int32Array;
+  return classes;
 }
 
 function classPrecision(
   set: EvaluationSet,
   classId: number,
-  group: readonly ClassRows[],
+  rows: ClassRows,
   options: PrecisionOptions,
 ): ClassPrecision {
-  const scores = group.flatMap((rows) => rows.detections.map((d) => set.images[rows.image]!.detectionScores[d]!));
-  const rank = Int32Array.from(group.flatMap((rows) => rows.detections.map((_, d) => d)));
-  const detections = { order: rowsByScore(scores), rank };
-  const verdicts = options.areaRanges.map(() => new Uint8Array(options.thresholds.length * scores.length));
-  const objects = new Int32Array(options.areaRanges.length);
-  let offset = 0;
-  for (const rows of group) {
-    matchImage(set, rows, options, { verdicts, objects, offset, stride: scores.length });
-    offset += rows.detections.length;
-  }
-  const curves = verdicts.map((range, a) => precisionAndRecall(range, objects[a]!, detections, options));
+  const { detections, detectionImages } = rows;
+  const scores = detections.map((d, i) => set.images[detectionImages[i]!]!.detectionScores[d]!);
+  const order = rowsByScore(scores);
+  const { verdicts, objects } = matchClass(set, rows, options);
+  const curves = verdicts.map((range, a) => precisionAndRecall(range, objects[a]!, order, rows.ranks, options));
   return { classId, objects, precision: curves.map((c) => c.precision), recall: curves.map((c) => c.recall) };
 }
 
-interface MatchOutput {
-  /** [areaRange] verdicts of the whole class */
+/** Verdicts on a class's detections in all pictures. */
+interface ClassVerdicts {
+  /** [areaRange][threshold * detections + detection] `MATCH` values */
   readonly verdicts: readonly Uint8Array[];
-  /** [areaRange] counted objects, added to */
+  /** [areaRange] counted objects */
   readonly objects: Int32Array;
-  readonly offset: number;
-  readonly stride: number;
 }
 
-function matchImage(set: EvaluationSet, rows: ClassRows, options: PrecisionOptions, output: MatchOutput): void {
-  const image = set.images[rows.image]!;
-  const { truth, detections } = rows;
-  const similarities = new Float64Array(truth.length * detections.length);
-  if (similarities.length > 0) {
-    set.similarity(rows.image, Int32Array.from(detections), Int32Array.from(truth), similarities);
+function matchClass(set: EvaluationSet, rows: ClassRows, options: PrecisionOptions): ClassVerdicts {
+  const { truthImages, detectionImages } = rows;
+  const total = detectionImages.length;
+  const result = {
+    verdicts: options.areaRanges.map(() => new Uint8Array(options.thresholds.length * total)),
+    objects: new Int32Array(options.areaRanges.length),
+  };
+  let g = 0;
+  let d = 0;
+  while (g < truthImages.length || d < total) {
+    const image = Math.min(truthImages[g] ?? Infinity, detectionImages[d] ?? Infinity);
+    const firstTruth = g;
+    const firstDetection = d;
+    while (truthImages[g] === image) g++;
+    while (detectionImages[d] === image) d++;
+    const truth = Int32Array.from(rows.truth.slice(firstTruth, g));
+    const detections = Int32Array.from(rows.detections.slice(firstDetection, d));
+    matchImage(set, image, truth, detections, options, result, firstDetection, total);
   }
-  const crowd = Uint8Array.from(truth, (g) => image.truthCrowd[g]!);
-  for (const [a, { from, to }] of options.areaRanges.entries()) {
-    const outside = (area: number) => area < from || area > to;
-    const ignored = Uint8Array.from(truth, (g) =>
-      image.truthIgnored[g] || image.truthCrowd[g] || outside(image.truthAreas[g]!) ? 1 : 0,
-    );
-    const excused = Uint8Array.from(detections, (d) => (outside(image.detectionAreas[d]!) ? 1 : 0));
-    const problem = {
-      truthCount: truth.length,
-      detectionCount: detections.length,
-      similarities,
-      ignored,
-      crowd,
-      excused,
-    };
-    matchDetections(problem, options.thresholds, output.verdicts[a]!, output.stride, output.offset);
-    for (const flag of ignored) if (flag === 0) output.objects[a] = output.objects[a]! + 1;
+  return result;
+}
+
+/** Match one picture's rows of a class; its verdicts start at `offset` of the class's `total`. */
+function matchImage(
+  set: EvaluationSet,
+  imageIndex: number,
+  truth: Int32Array,
+  detections: Int32Array,
+  { areaRanges, thresholds }: PrecisionOptions,
+  { verdicts, objects }: ClassVerdicts,
+  offset: number,
+  total: number,
+): void {
+  const image = set.images[imageIndex]!;
+  const problem = {
+    truthCount: truth.length,
+    detectionCount: detections.length,
+    similarities: new Float64Array(truth.length * detections.length),
+    ignored: new Uint8Array(truth.length),
+    crowd: new Uint8Array(truth.length),
+    excused: new Uint8Array(detections.length),
+  };
+  if (problem.similarities.length > 0) set.similarity(imageIndex, detections, truth, problem.similarities);
+  for (let g = 0; g < truth.length; g++) problem.crowd[g] = image.truthCrowd[truth[g]!]!;
+  for (const [a, { from, to }] of areaRanges.entries()) {
+    for (let g = 0; g < truth.length; g++) {
+      const area = image.truthAreas[truth[g]!]!;
+      const counted = area >= from && area <= to && !image.truthIgnored[truth[g]!] && problem.crowd[g] === 0;
+      problem.ignored[g] = counted ? 0 : 1;
+      if (counted) objects[a] = objects[a]! + 1;
+    }
+    for (let d = 0; d < detections.length; d++) {
+      const area = image.detectionAreas[detections[d]!]!;
+      problem.excused[d] = area >= from && area <= to ? 0 : 1;
+    }
+    matchDetections(problem, thresholds, verdicts[a]!, total, offset);
   }
 }
 
+/**
+ * Precision and recall of a class in one range of areas.
+ * @param order detections of the class, best score first. @param ranks position of each within its picture
+ */
 function precisionAndRecall(
   verdicts: Uint8Array,
   objects: number,
-  { order, rank }: ClassDetections,
+  order: Int32Array,
+  ranks: readonly number[],
   { thresholds, maxDetections }: PrecisionOptions,
 ): { precision: Float64Array; recall: Float64Array } {
   const precision = new Float64Array(thresholds.length * RECALL_POINTS).fill(-1);
   const recall = new Float64Array(maxDetections.length * thresholds.length).fill(-1);
   if (objects === 0) return { precision, recall };
-  const curve = { recall: new Float64Array(order.length), precision: new Float64Array(order.length) };
-  for (const [m, most] of maxDetections.entries()) {
-    for (let t = 0; t < thresholds.length; t++) {
-      let points = 0;
-      let hits = 0;
-      for (const position of order) {
-        const verdict = verdicts[t * order.length + position];
-        if (verdict === MATCH.ignored || rank[position]! >= most) continue;
-        if (verdict === MATCH.truePositive) hits++;
-        curve.recall[points] = hits / objects;
-        curve.precision[points] = hits / (points + 1);
-        points++;
+  // Precision only matters where it is best for its recall, that is at true positives.
+  const precisionAtHits = new Float64Array(objects);
+  for (let t = 0; t < thresholds.length; t++) {
+    const verdictsAt = verdicts.subarray(t * order.length, (t + 1) * order.length);
+    let hits = 0;
+    let counted = 0;
+    for (const position of order) {
+      const verdict = verdictsAt[position];
+      if (verdict === MATCH.ignored) continue;
+      counted++;
+      if (verdict === MATCH.truePositive) precisionAtHits[hits++] = hits / counted;
+    }
+    sampleEnvelope(precisionAtHits.subarray(0, hits), objects, precision, t * RECALL_POINTS);
+    for (const [m, most] of maxDetections.entries()) {
+      let recalled = 0;
+      for (let i = 0; i < order.length; i++) {
+        if (verdictsAt[i] === MATCH.truePositive && ranks[i]! < most) recalled++;
       }
-      recall[m * thresholds.length + t] = hits / objects;
-      if (m === maxDetections.length - 1) sampleEnvelope(curve, points, precision, t * RECALL_POINTS);
+      recall[m * thresholds.length + t] = recalled / objects;
     }
   }
   return { precision, recall };
 }
 
-/** Best precision at or beyond each recall 0, 0.01 … 1, and 0 where that recall is not reached. Overwrites the curve. */
-function sampleEnvelope(
-  curve: { recall: Float64Array; precision: Float64Array },
-  points: number,
-  out: Float64Array,
-  offset: number,
-): void {
-  const { recall, precision } = curve;
-  for (let i = points - 2; i >= 0; i--) precision[i] = Math.max(precision[i]!, precision[i + 1]!);
-  let point = 0;
+/**
+ * Best precision at or beyond each recall 0, 0.01 … 1, and 0 where that recall is not reached.
+ * @param precisionAtHits precision at the first, second … true positive, overwritten. @param out filled from `offset` on
+ */
+function sampleEnvelope(precisionAtHits: Float64Array, objects: number, out: Float64Array, offset: number): void {
+  const hits = precisionAtHits.length;
+  for (let i = hits - 2; i >= 0; i--) precisionAtHits[i] = Math.max(precisionAtHits[i]!, precisionAtHits[i + 1]!);
+  let hit = 0;
   for (let r = 0; r < RECALL_POINTS; r++) {
     const wanted = r === RECALL_POINTS - 1 ? 1 : r * 0.01;
-    while (point < points && recall[point]! < wanted) point++;
-    out[offset + r] = point < points ? precision[point]! : 0;
+    while (hit < hits && (hit + 1) / objects < wanted) hit++;
+    out[offset + r] = hit < hits ? precisionAtHits[hit]! : 0;
   }
 }

@@ -83,8 +83,8 @@ export function detectionMetrics(
 interface CollectedClass {
   objects: number;
   readonly scores: number[];
-  /** For each detection, [thresholds] 1 where it is a true positive. */
-  readonly hits: Uint8Array[];
+  /** For each detection, bit t is set where it is a true positive at threshold t. */
+  readonly hits: number[];
 }
 
 function collectClasses(
@@ -102,7 +102,7 @@ function collectClasses(
       if (truth.crowd?.[g] !== 1) classOf(truth.classes[g]!).objects++;
     }
     const found = detections[image]!;
-    const taken = COCO_IOU_THRESHOLDS.map(() => new Uint8Array(truth.classes.length));
+    const taken = new Uint16Array(truth.classes.length);
     for (const d of rowsByScore(found.scores)) {
       const collected = classOf(found.classes[d]!);
       collected.scores.push(found.scores[d]!);
@@ -112,8 +112,12 @@ function collectClasses(
   return classes;
 }
 
-/** Which thresholds the detection passes with the object of its class that it overlaps most, if a better detection has not taken that. */
-function takeObject(truth: ImageTruth, found: ImageDetections, d: number, taken: readonly Uint8Array[]): Uint8Array {
+/**
+ * At which thresholds the detection takes the object of its class that it overlaps most, no better detection having taken it there.
+ * @param taken for each object the thresholds at which it is taken, as bits; added to
+ * @returns thresholds as bits
+ */
+function takeObject(truth: ImageTruth, found: ImageDetections, d: number, taken: Uint16Array): number {
   let object = -1;
   let overlap = 0;
   for (let g = 0; g < truth.classes.length; g++) {
@@ -123,13 +127,11 @@ function takeObject(truth: ImageTruth, found: ImageDetections, d: number, taken:
     overlap = iou;
     object = g;
   }
-  const hits = new Uint8Array(taken.length);
-  if (object < 0) return hits;
-  for (const [t, takenAt] of taken.entries()) {
-    if (overlap < COCO_IOU_THRESHOLDS[t]! || takenAt[object] === 1) continue;
-    takenAt[object] = 1;
-    hits[t] = 1;
-  }
+  if (object < 0) return 0;
+  let passed = 0;
+  for (const [t, threshold] of COCO_IOU_THRESHOLDS.entries()) if (overlap >= threshold) passed |= 1 << t;
+  const hits = passed & ~taken[object]!;
+  taken[object] = taken[object]! | passed;
   return hits;
 }
 
@@ -158,33 +160,34 @@ function classCurves({ objects, scores, hits }: CollectedClass): ClassCurves {
   return { precision, recall, f1, averagePrecisions };
 }
 
-/** Precision and recall after each detection, best score first. */
+/** Precision and recall after each detection, best score first, between the ends (0, 1) and (1, 0): [detections + 2]. */
 interface Curve {
   readonly precision: Float64Array;
   readonly recall: Float64Array;
 }
 
-function precisionRecallCurve(order: Int32Array, hits: readonly Uint8Array[], t: number, objects: number): Curve {
-  const precision = new Float64Array(order.length);
-  const recall = new Float64Array(order.length);
+function precisionRecallCurve(order: Int32Array, hits: readonly number[], t: number, objects: number): Curve {
+  const precision = new Float64Array(order.length + 2);
+  const recall = new Float64Array(order.length + 2);
+  precision[0] = 1;
+  recall[order.length + 1] = 1;
   let count = 0;
-  for (const [i, row] of order.entries()) {
-    count += hits[row]![t]!;
-    precision[i] = count / (i + 1);
-    recall[i] = count / objects;
+  for (let i = 0; i < order.length; i++) {
+    count += (hits[order[i]!]! >> t) & 1;
+    precision[i + 1] = count / (i + 1);
+    recall[i + 1] = count / objects;
   }
   return { precision, recall };
 }
 
-/** Area under the falling envelope of precision, by the trapezoid rule over 101 recalls, from (0, 1) to (1, 0). */
+/** Area under the falling envelope of precision by the trapezoid rule over 101 recalls. */
 function areaUnderCurve({ precision, recall }: Curve): number {
-  const envelope = Float64Array.of(1, ...precision, 0);
+  const envelope = precision.slice();
   for (let i = envelope.length - 2; i >= 0; i--) envelope[i] = Math.max(envelope[i]!, envelope[i + 1]!);
-  const recalls = Float64Array.of(0, ...recall, 1);
   let area = 0;
-  let previous = interpolate(0, recalls, envelope);
+  let previous = interpolate(0, recall, envelope);
   for (let r = 1; r < RECALL_POINTS; r++) {
-    const height = interpolate(r / (RECALL_POINTS - 1), recalls, envelope);
+    const height = interpolate(r / (RECALL_POINTS - 1), recall, envelope);
     area += (previous + height) / 2 / (RECALL_POINTS - 1);
     previous = height;
   }
@@ -200,11 +203,13 @@ function sampleByConfidence(
 ): void {
   // Interpolation wants rising positions, and confidence falls.
   const positions = Float64Array.from(order, (row) => -scores[row]!);
+  const precisions = curve.precision.subarray(1, -1);
+  const recalls = curve.recall.subarray(1, -1);
   for (let i = 0; i < CONFIDENCE_POINTS; i++) {
     const position = -i / (CONFIDENCE_POINTS - 1);
     const aboveAll = position < positions[0]!;
-    precision[i] = aboveAll ? 1 : interpolate(position, positions, curve.precision);
-    recall[i] = aboveAll ? 0 : interpolate(position, positions, curve.recall);
+    precision[i] = aboveAll ? 1 : interpolate(position, positions, precisions);
+    recall[i] = aboveAll ? 0 : interpolate(position, positions, recalls);
   }
 }
 
