@@ -92,7 +92,7 @@ function readYaml(file: string, fields: readonly ConfigField[]): [string, Locate
   return document.contents.items.flatMap((pair): [string, Located][] => {
     if (!isScalar(pair.key)) throw new ConfigError(`${file}: a key must be plain text, found ${String(pair.key)}`);
     const key = String(pair.key.value);
-    const place = `${file}:${lines.linePos(pair.key.range?.[0] ?? 0).line}`;
+    const place = `${file}:${lines.linePos(pair.key.range[0]).line}`;
     refuseUnknown(key, place, fields);
     const value = values[key];
     // `name:` with nothing after it means the default, as if the line were not there.

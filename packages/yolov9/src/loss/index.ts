@@ -1,0 +1,9 @@
+/** The training loss: targets and raw model output in, one scalar with a gradient out. */
+export { DEFAULT_AUXILIARY_WEIGHT, DEFAULT_GAINS, DetectionLoss } from "./detection-loss.js";
+export type { DetectionLossOptions, DetectionOutputs, LossGains, LossItems, LossResult } from "./detection-loss.js";
+export { TaskAlignedAssigner } from "./task-aligned-assigner.js";
+export type { Assignment, AssignerOptions, ImageObjects, ImagePredictions } from "./task-aligned-assigner.js";
+export { AnchorGrid } from "./anchor-grid.js";
+export { ciou, ciouOfBoxes } from "./ciou.js";
+export { objectsOfImages } from "./targets.js";
+export type { Targets } from "./targets.js";

@@ -1,0 +1,227 @@
+/**
+ * Task-aligned assigner (Feng et al. 2021, as YOLOv9 uses it): which anchors learn which object of one image, and how strongly. It works
+ * on plain numbers, without a gradient, and only on anchors whose centre lies in a box; no [objects x anchors] table is made.
+ *
+ * Notation: G objects, A anchors, C classes; overlap o = max(0, CIoU), metric m = score^alpha · o^beta.
+ */
+import type { AnchorGrid } from "./anchor-grid.js";
+import { ciouOfBoxes } from "./ciou.js";
+
+/** What the network says about one image. */
+export interface ImagePredictions {
+  /** [A, 4] decoded boxes, x1 y1 x2 y2 in pixels. */
+  readonly boxes: Float32Array;
+  /** [A, C] class logits. */
+  readonly logits: Float32Array;
+  readonly classCount: number;
+}
+
+/** What is in one image. */
+export interface ImageObjects {
+  /** [G, 4] x1 y1 x2 y2 in pixels. */
+  readonly boxes: Float32Array;
+  /** [G] */
+  readonly classes: Int32Array;
+}
+
+/** The anchors that learn an object; all others learn background. Parallel arrays of one length. */
+export interface Assignment {
+  /** Index of the anchor, 0 … A-1. */
+  readonly anchors: number[];
+  /** Index of its object, 0 … G-1. */
+  readonly objects: number[];
+  /** Target score of the object's class, 0 … 1: an object's best anchor gets about its best overlap. */
+  readonly scores: number[];
+}
+
+export interface AssignerOptions {
+  /** Anchors that an object may claim. */
+  readonly topk?: number;
+  /** Exponent of the class score. */
+  readonly alpha?: number;
+  /** Exponent of the overlap. */
+  readonly beta?: number;
+}
+
+/** Pairs of an object and an anchor inside its box: object g owns entries start[g] … start[g+1]-1, in ascending order of anchors. */
+export interface Candidates {
+  readonly start: Int32Array;
+  readonly anchors: Int32Array;
+}
+
+/** An anchor that was given to an object. */
+export interface Positive {
+  readonly anchor: number;
+  readonly object: number;
+  readonly overlap: number;
+  readonly metric: number;
+}
+
+const DEFAULT_TOPK = 10;
+const DEFAULT_ALPHA = 0.5;
+const DEFAULT_BETA = 6;
+const EPSILON = 1e-9;
+
+export class TaskAlignedAssigner {
+  readonly topk: number;
+  readonly alpha: number;
+  readonly beta: number;
+
+  constructor({ topk = DEFAULT_TOPK, alpha = DEFAULT_ALPHA, beta = DEFAULT_BETA }: AssignerOptions = {}) {
+    this.topk = topk;
+    this.alpha = alpha;
+    this.beta = beta;
+  }
+
+  /** Assigns the anchors of one image. */
+  assign(grid: AnchorGrid, predictions: ImagePredictions, objects: ImageObjects): Assignment {
+    const candidates = this.keepInsideBoxes(grid, objects);
+    const metrics = this.candidateMetrics(candidates, predictions, objects);
+    const claims = this.selectTopK(candidates, metrics, grid.count);
+    const positives = this.resolveConflicts(claims, predictions, objects);
+    return this.normaliseScores(positives, objects.classes.length);
+  }
+
+  /**
+   * Anchors whose centre lies inside each box. An object so small that no centre lies in it has none and learns nothing. Rows whose
+   * four coordinates do not sum to more than zero are padding.
+   */
+  keepInsideBoxes(grid: AnchorGrid, { boxes, classes }: ImageObjects): Candidates {
+    const count = classes.length;
+    const start = new Int32Array(count + 1);
+    const anchors: number[] = [];
+    for (let g = 0; g < count; g++) {
+      const x1 = boxes[4 * g]!;
+      const y1 = boxes[4 * g + 1]!;
+      const x2 = boxes[4 * g + 2]!;
+      const y2 = boxes[4 * g + 3]!;
+      if (x1 + y1 + x2 + y2 > 0) grid.forEachInside(x1, y1, x2, y2, (anchor) => anchors.push(anchor));
+      start[g + 1] = anchors.length;
+    }
+    return { start, anchors: Int32Array.from(anchors) };
+  }
+
+  /** The metric m of every candidate pair, in the order of the candidates. */
+  candidateMetrics({ start, anchors }: Candidates, predictions: ImagePredictions, objects: ImageObjects): Float32Array {
+    const metrics = new Float32Array(anchors.length);
+    for (let g = 0; g + 1 < start.length; g++) {
+      for (let c = start[g]!; c < start[g + 1]!; c++) {
+        const overlap = Math.max(0, ciouOfBoxes(objects.boxes, g, predictions.boxes, anchors[c]!));
+        metrics[c] = this.#metric(overlap, anchors[c]!, g, predictions, objects);
+      }
+    }
+    return metrics;
+  }
+
+  /**
+   * The best `topk` anchors of each object. When fewer have a metric above zero, the remaining choices fall on anchors of metric zero
+   * from index 0 upwards, of all levels, and only those inside the box count: such an anchor has no weight in the loss, but takes part
+   * in conflicts.
+   * @returns pairs [anchor, object], object by object
+   */
+  selectTopK(
+    { start, anchors }: Candidates,
+    metrics: Float32Array,
+    anchorCount: number,
+  ): [anchor: number, object: number][] {
+    const claims: [number, number][] = [];
+    for (let g = 0; g + 1 < start.length; g++) {
+      const from = start[g]!;
+      const to = start[g + 1]!;
+      if (from === to) continue;
+      const best = this.#largest(metrics, from, to);
+      for (const c of best) claims.push([anchors[c]!, g]);
+      let free = Math.min(this.topk, anchorCount) - best.length;
+      for (let anchor = 0, c = from; free > 0 && anchor < anchorCount; anchor++) {
+        const inside = c < to && anchors[c] === anchor;
+        if (inside && metrics[c++]! > 0) continue;
+        if (inside) claims.push([anchor, g]);
+        free--;
+      }
+    }
+    return claims;
+  }
+
+  /** Positions of the `topk` largest metrics above zero in from … to-1; of equal ones the first. */
+  #largest(metrics: Float32Array, from: number, to: number): number[] {
+    const best: number[] = [];
+    for (let c = from; c < to; c++) {
+      const metric = metrics[c]!;
+      if (!(metric > 0)) continue;
+      if (best.length === this.topk) {
+        if (metric <= metrics[best[best.length - 1]!]!) continue;
+        best.pop();
+      }
+      let place = best.length;
+      while (place > 0 && metrics[best[place - 1]!]! < metric) place--;
+      best.splice(place, 0, c);
+    }
+    return best;
+  }
+
+  /**
+   * An anchor that several objects claim goes to the one that it overlaps most, of all objects of the image, even one that did not claim
+   * it; of equal ones to the first.
+   */
+  resolveConflicts(
+    claims: readonly (readonly [anchor: number, object: number])[],
+    predictions: ImagePredictions,
+    objects: ImageObjects,
+  ): Positive[] {
+    const owner = new Map<number, number>();
+    for (const [anchor, object] of claims) owner.set(anchor, owner.has(anchor) ? CONTESTED : object);
+    return [...owner].map(([anchor, claimant]) => {
+      const object = claimant === CONTESTED ? this.#mostOverlapping(anchor, predictions, objects) : claimant;
+      const overlap = Math.max(0, ciouOfBoxes(objects.boxes, object, predictions.boxes, anchor));
+      return { anchor, object, overlap, metric: this.#metric(overlap, anchor, object, predictions, objects) };
+    });
+  }
+
+  #mostOverlapping(anchor: number, predictions: ImagePredictions, objects: ImageObjects): number {
+    let best = 0;
+    let largest = -1;
+    for (let g = 0; g < objects.classes.length; g++) {
+      const overlap = Math.max(0, ciouOfBoxes(objects.boxes, g, predictions.boxes, anchor));
+      if (overlap > largest) [best, largest] = [g, overlap];
+    }
+    return best;
+  }
+
+  /** Metrics scaled so that each object's largest becomes its largest overlap. */
+  normaliseScores(positives: readonly Positive[], objectCount: number): Assignment {
+    const largestMetric = new Float32Array(objectCount);
+    const largestOverlap = new Float32Array(objectCount);
+    for (const { object, metric, overlap } of positives) {
+      largestMetric[object] = Math.max(largestMetric[object]!, metric);
+      largestOverlap[object] = Math.max(largestOverlap[object]!, overlap);
+    }
+    return {
+      anchors: positives.map(({ anchor }) => anchor),
+      objects: positives.map(({ object }) => object),
+      scores: positives.map(
+        ({ object, metric }) => (metric * largestOverlap[object]!) / (largestMetric[object]! + EPSILON),
+      ),
+    };
+  }
+
+  #metric(
+    overlap: number,
+    anchor: number,
+    object: number,
+    predictions: ImagePredictions,
+    objects: ImageObjects,
+  ): number {
+    if (overlap === 0) return 0;
+    const logit = predictions.logits[anchor * predictions.classCount + objects.classes[object]!]!;
+    return power(1 / (1 + Math.exp(-logit)), this.alpha) * power(overlap, this.beta);
+  }
+}
+
+const CONTESTED = -1;
+
+/** base^exponent; the two exponents of the published recipe go around Math.pow, which is several times slower. */
+function power(base: number, exponent: number): number {
+  if (exponent === DEFAULT_ALPHA) return Math.sqrt(base);
+  if (exponent === DEFAULT_BETA) return base * base * base * (base * base * base);
+  return base ** exponent;
+}
