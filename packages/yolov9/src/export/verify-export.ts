@@ -1,0 +1,106 @@
+/**
+ * Whether an exported file computes what was trained: the training model's lead output against the fused model, and ONNX Runtime
+ * against libtorch, on one picture of random colours. It measures; what to do about a difference is the caller's matter.
+ */
+import { generatorState, manualSeed, noGrad, rand, scope, setGeneratorState, type Tensor } from "@yolov9/torch";
+import * as ort from "onnxruntime-node";
+import type { DetectionModel } from "../model/detection-model.js";
+import { INPUT_NAME, OUTPUT_NAME } from "./to-onnx.js";
+
+export interface OutputDifference {
+  /** Largest difference of a box coordinate, in input pixels. */
+  box: number;
+  /** Largest difference of a score. */
+  score: number;
+}
+
+export interface ExportVerification {
+  /** The training model's lead output against the detached and fused model's, both on libtorch. */
+  fusing: OutputDifference;
+  /** The fused model on libtorch against the file on ONNX Runtime. */
+  runtime: OutputDifference;
+}
+
+/** The same single-precision arithmetic in another order: what that may change. */
+export const TOLERANCE: OutputDifference = { box: 0.05, score: 1e-4 };
+
+const SEED = 20240221;
+/** Side of the patches of one colour that the test picture consists of: pure noise would excite no feature. */
+const PATCH_PX = 8;
+
+/**
+ * @param trained the model as it was trained, unfused, with or without auxiliary branch; its mode is restored
+ * @param deploy the same model detached and fused
+ * @param file the bytes of the ONNX file made from `deploy`
+ */
+export async function verifyExport(
+  trained: DetectionModel,
+  deploy: DetectionModel,
+  file: Uint8Array,
+  size: { batch: number; height: number; width: number },
+): Promise<ExportVerification> {
+  const images = randomPictures(size.batch, size.height, size.width);
+  try {
+    const fused = decoded(deploy, images);
+    const wanted = decoded(trained, images);
+    const session = await ort.InferenceSession.create(file);
+    const input = new ort.Tensor("float32", floats(images), images.shape);
+    const outputs = await session.run({ [INPUT_NAME]: input });
+    await session.release();
+    const actual = outputs[OUTPUT_NAME]?.data;
+    if (!(actual instanceof Float32Array)) throw new Error(`the exported file has no float output ${OUTPUT_NAME}`);
+    const rows = 4 + deploy.classCount;
+    return {
+      fusing: outputDifference(wanted, fused, size.batch, rows),
+      runtime: outputDifference(fused, actual, size.batch, rows),
+    };
+  } finally {
+    images.dispose();
+  }
+}
+
+/** Whether a difference is no more than rounding. */
+export function withinTolerance({ box, score }: OutputDifference): boolean {
+  return box <= TOLERANCE.box && score <= TOLERANCE.score;
+}
+
+/** [batch, 3, height, width] 0 … 1, the same at every call. */
+function randomPictures(batch: number, height: number, width: number): Tensor {
+  return scope(() => {
+    const before = generatorState();
+    manualSeed(SEED);
+    const patches = rand([batch, 3, Math.ceil(height / PATCH_PX), Math.ceil(width / PATCH_PX)]);
+    const texture = rand([batch, 3, height, width]);
+    setGeneratorState(before);
+    return patches.upsample_nearest2d([height, width]).mul(0.75).add(texture.mul(0.25));
+  });
+}
+
+function decoded(model: DetectionModel, images: Tensor): Float32Array {
+  const { training } = model;
+  model.eval();
+  try {
+    return noGrad(() => scope(() => floats(model.decode(model.forward(images).lead))));
+  } finally {
+    if (training) model.train();
+  }
+}
+
+function floats(values: Tensor): Float32Array {
+  const data = values.toArray();
+  return data instanceof Float32Array ? data : Float32Array.from(data, Number);
+}
+
+/** @param a, b [batch, rows, A] with four rows of box coordinates first */
+function outputDifference(a: Float32Array, b: Float32Array, batch: number, rows: number): OutputDifference {
+  if (a.length !== b.length) return { box: Infinity, score: Infinity };
+  const difference: OutputDifference = { box: 0, score: 0 };
+  const anchors = a.length / batch / rows;
+  for (let i = 0; i < a.length; i++) {
+    const kind = Math.floor(i / anchors) % rows < 4 ? "box" : "score";
+    // A NaN on either side must not pass as equal.
+    const distance = Math.abs(a[i]! - b[i]!);
+    if (!(distance <= difference[kind])) difference[kind] = distance;
+  }
+  return difference;
+}
