@@ -65,14 +65,17 @@ export class DetectionHead extends Head {
     return levels.map((x, i) => cat([this.boxes[i]!.forward(x), this.classes[i]!.forward(x)], 1));
   }
 
+  level(index: number): readonly Module[] {
+    return [this.boxes[index]!, this.classes[index]!];
+  }
+
   initialiseBiases(strides: readonly number[]): void {
-    noGrad(() => {
-      for (const [i, stride] of strides.entries()) {
-        const cells = (EXPECTED_IMAGE_SIZE / stride) ** 2;
-        this.boxes[i]!.predict.bias!.fill_(INITIAL_BOX_BIAS);
-        this.classes[i]!.predict.bias!.fill_(Math.log(EXPECTED_OBJECTS / this.classCount / cells));
-      }
-    });
+    const fill = (branch: Branch, value: number) => noGrad(() => branch.predict.bias!.fill_(value).dispose());
+    for (const [i, stride] of strides.entries()) {
+      const cells = (EXPECTED_IMAGE_SIZE / stride) ** 2;
+      fill(this.boxes[i]!, INITIAL_BOX_BIAS);
+      fill(this.classes[i]!, Math.log(EXPECTED_OBJECTS / this.classCount / cells));
+    }
   }
 }
 
@@ -93,14 +96,14 @@ function definition(name: string, boxGroups: 1 | 4): HeadDefinition<typeof optio
     name,
     inputs: "many",
     options,
-    build: (inputs: readonly Feature[], own, { classCount, regMax, activation, ...context }: BlockContext) => {
+    build: (inputs: readonly Feature[], own, { classCount, regMax, activation }: BlockContext) => {
       const finest = inputs[0]!.channels;
       return new DetectionHead(
         inputs.map((input) => input.channels),
         {
           boxGroups,
           boxWidth: own.boxWidth ?? boxWidth(finest, regMax, boxGroups),
-          classWidth: own.classWidth ?? context.classWidth ?? classWidth(finest, classCount),
+          classWidth: own.classWidth ?? classWidth(finest, classCount),
           classCount,
           regMax,
           activation,

@@ -24,6 +24,8 @@ export abstract class FeatureBlock extends Module {
 /** A prediction head: one raw output [B, 4 · regMax + classCount, H, W] for each level that its row names. */
 export abstract class Head extends Module {
   abstract forward(...levels: Tensor[]): Tensor[];
+  /** The modules that work on one level. */
+  abstract level(index: number): readonly Module[];
   /** Sets the last biases so that an untrained model predicts few objects. */
   abstract initialiseBiases(strides: readonly number[]): void;
 }
@@ -34,8 +36,6 @@ export interface BlockContext {
   readonly classCount: number;
   /** Bins of the distance distribution of a box side. */
   readonly regMax: number;
-  /** Width of the class branches, when it is not the one that the head computes. */
-  readonly classWidth?: number | undefined;
 }
 
 interface CommonDefinition<Schema extends z.ZodObject> {

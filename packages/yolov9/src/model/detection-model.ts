@@ -1,0 +1,225 @@
+/**
+ * A detection model that runs: the rows of a model file as modules, their order of execution, and the decoding of raw outputs into
+ * boxes. It knows nothing of losses, published names or export.
+ */
+import { Module, arange, cat, scope, type DType, type Tensor } from "@yolov9/torch";
+import { AnchorCache } from "./anchors.js";
+import type { Activation } from "./activation.js";
+import type { FeatureBlock, Head } from "./blocks/registry.js";
+import { planModel } from "./plan.js";
+import { IMAGE, SECTIONS, type ModelSpec, type Row, type SectionName } from "./spec.js";
+
+/** Sides of a box, in the channel order left, top, right, bottom. */
+const SIDES = 4;
+
+export interface BuildOptions {
+  /** Default: the number of `names`, else that of the model file. */
+  classCount?: number | undefined;
+  /** Class names. Default: "0", "1", … */
+  names?: readonly string[] | undefined;
+  activation?: Activation | undefined;
+  /** Hidden width of the class branches of all heads, where weights have another than the head computes. */
+  classWidth?: number | undefined;
+}
+
+/** Raw outputs of the heads, levels finest first: [B, 4 · regMax + classCount, H / stride, W / stride]. */
+export interface ModelOutputs {
+  lead: Tensor[];
+  /** One list a head of the auxiliary section; empty without. */
+  auxiliaries: Tensor[][];
+}
+
+interface StepCommon {
+  readonly name: string;
+  readonly section: SectionName;
+  readonly from: readonly string[];
+}
+
+export interface FeatureStep extends StepCommon {
+  readonly kind: "feature";
+  readonly block: FeatureBlock;
+}
+
+export interface HeadStep extends StepCommon {
+  readonly kind: "head";
+  readonly head: Head;
+}
+
+/** One row at work. */
+export type Step = FeatureStep | HeadStep;
+
+/** The rows of one section by their names. */
+export class Section extends Module {
+  /** @throws Error when a name is one that modules use themselves */
+  constructor(steps: readonly Step[]) {
+    super();
+    for (const step of steps) {
+      if (step.name in this) throw new Error(`row "${step.name}": modules have a member of that name; choose another`);
+      Object.assign(this, { [step.name]: step.kind === "feature" ? step.block : step.head });
+    }
+  }
+}
+
+/** Build it with `buildModel`. */
+export class DetectionModel extends Module {
+  /** Complete: building it again gives the same architecture. */
+  readonly spec: ModelSpec;
+  readonly names: readonly string[];
+  /** Of the output levels, in pixels a cell, finest first. */
+  readonly strides: readonly number[];
+  /** Whether batch norms are folded into the convolutions (`fuse`). */
+  fused = false;
+  readonly backbone: Section;
+  readonly neck: Section;
+  readonly head: Section;
+  readonly auxiliary: Section;
+  readonly #steps: readonly Step[];
+  readonly #anchors = new AnchorCache();
+
+  constructor(spec: ModelSpec, names: readonly string[], strides: readonly number[], steps: readonly Step[]) {
+    super();
+    this.spec = spec;
+    this.names = names;
+    this.strides = strides;
+    const section = (name: SectionName) => new Section(steps.filter((step) => step.section === name));
+    this.backbone = section("backbone");
+    this.neck = section("neck");
+    this.head = section("head");
+    this.auxiliary = section("auxiliary");
+    this.#steps = steps;
+  }
+
+  get classCount(): number {
+    return this.spec.classCount;
+  }
+
+  /** Bins of the distance distribution of a box side. */
+  get regMax(): number {
+    return this.spec.regMax;
+  }
+
+  get hasAuxiliary(): boolean {
+    return this.spec.auxiliary.length > 0;
+  }
+
+  /** The rows in the order in which they run, for those who translate a model into something else. */
+  get steps(): readonly Step[] {
+    return this.#steps;
+  }
+
+  /**
+   * @param images [B, 3, H, W] RGB in 0..1; H and W are multiples of the largest stride
+   * @param options.auxiliary whether the auxiliary rows run; default: while training
+   */
+  forward(images: Tensor, { auxiliary = this.training }: { auxiliary?: boolean } = {}): ModelOutputs {
+    const steps = auxiliary ? this.#steps : this.#steps.filter((step) => step.section !== "auxiliary");
+    const features = new Map<string, Tensor>([[IMAGE, images]]);
+    const outputs: ModelOutputs = { lead: [], auxiliaries: [] };
+    for (const [i, step] of steps.entries()) {
+      const inputs = step.from.map((name) => features.get(name)!);
+      if (step.kind === "feature") {
+        features.set(
+          step.name,
+          scope(() => step.block.forward(...inputs)),
+        );
+      } else {
+        const levels = scope(() => step.head.forward(...inputs));
+        if (step.section === "auxiliary") outputs.auxiliaries.push(levels);
+        else outputs.lead = levels;
+      }
+      dropUnneeded(features, steps.slice(i + 1), images);
+    }
+    return outputs;
+  }
+
+  /**
+   * Raw levels as boxes and scores. Distances are the expectation of a softmax over the bins (Li et al. 2020, Generalized Focal
+   * Loss); a box is spanned from its anchor by the distances to its left, top, right and bottom side.
+   * @param levels as `forward` gives them
+   * @returns [B, 4 + classCount, A] cx cy w h in input pixels, then sigmoid scores; float32 when the levels are half precision
+   */
+  decode(levels: readonly Tensor[]): Tensor {
+    return scope(() => {
+      const dtype = decodingType(levels[0]!.dtype);
+      const { centres, strides } = this.#anchors.get(levels, this.strides, dtype);
+      const all = cat(
+        levels.map((level) => level.flatten(2)),
+        2,
+      ).to({ dtype });
+      const [boxes, logits] = all.split_with_sizes([SIDES * this.regMax, this.classCount], 1);
+      const [batch, , anchors] = all.shape;
+      const bins = arange(this.regMax, { dtype, device: all.device }).view([this.regMax, 1]);
+      const distribution = boxes!.reshape([batch!, SIDES, this.regMax, anchors!]).softmax(2);
+      const [leftTop, rightBottom] = distribution.mul(bins).sum([2]).chunk(2, 1);
+      const centre = centres.add(rightBottom!.sub(leftTop!).div(2));
+      const boxesPx = cat([centre, leftTop!.add(rightBottom!)], 1).mul(strides);
+      return cat([boxesPx, logits!.sigmoid()], 1);
+    });
+  }
+
+  /** @throws Error for training mode once the batch norms are folded away */
+  override train(mode = true): this {
+    if (mode && this.fused)
+      throw new Error("a fused model has no batch norms left and cannot be trained; build it anew");
+    return super.train(mode);
+  }
+
+  override dispose(): void {
+    this.#anchors.dispose();
+    super.dispose();
+  }
+}
+
+/**
+ * Makes a model with fresh weights, initialised as the published training code does: convolutions uniform (seed them with
+ * `manualSeed`), batch norms at identity, biases of the heads so that few objects are predicted.
+ * @throws Error when options contradict each other
+ */
+export function buildModel(spec: ModelSpec, options: BuildOptions = {}): DetectionModel {
+  const complete = specialise(spec, options);
+  const { names = Array.from({ length: complete.classCount }, (_, i) => String(i)) } = options;
+  if (names.length !== complete.classCount) {
+    throw new Error(`${names.length} class names were given for ${complete.classCount} classes`);
+  }
+  const plan = planModel(complete);
+  const steps = plan.rows.map((planned): Step => {
+    const { row, section } = planned;
+    const common = { name: row.name, section, from: row.from };
+    if (planned.kind === "feature") return { ...common, kind: "feature", block: planned.build(complete) };
+    const head = planned.build(complete);
+    head.initialiseBiases(plan.strides);
+    return { ...common, kind: "head", head };
+  });
+  return new DetectionModel(complete, names, plan.strides, steps);
+}
+
+/** The spec with the options written into it, so that it alone rebuilds the model. */
+function specialise(spec: ModelSpec, options: BuildOptions): ModelSpec {
+  const { activation = spec.activation, classWidth } = options;
+  const classCount = options.classCount ?? options.names?.length ?? spec.classCount;
+  const complete = { ...spec, activation, classCount };
+  if (classWidth === undefined) return complete;
+  const heads = new Set(
+    planModel(spec)
+      .rows.filter(({ kind }) => kind === "head")
+      .map(({ row }) => row.name),
+  );
+  const widen = (row: Row): Row => (heads.has(row.name) ? { ...row, classWidth } : row);
+  const sections = Object.fromEntries(SECTIONS.map((name) => [name, spec[name].map(widen)]));
+  return { ...complete, ...sections };
+}
+
+/** Frees the features that no later row takes, unless they are the caller's. */
+function dropUnneeded(features: Map<string, Tensor>, later: readonly Step[], images: Tensor): void {
+  for (const [name, feature] of features) {
+    if (later.some((step) => step.from.includes(name))) continue;
+    features.delete(name);
+    // A block may give back its input itself, which then has two names.
+    if (feature !== images && ![...features.values()].includes(feature)) feature.dispose();
+  }
+}
+
+/** Boxes of 640 pixels need more digits than half precision has. */
+function decodingType(dtype: DType): DType {
+  return dtype === "float16" || dtype === "bfloat16" ? "float32" : dtype;
+}

@@ -1,0 +1,30 @@
+// Models: what a model file says, the module tree made from it, published names, the deploy form, and its size.
+
+// model files
+export { loadModelSpec, modelNames, parseModelSpec } from "./spec-file.js";
+export { withoutAuxiliary, type ModelSpec, type Row, type SectionName } from "./spec.js";
+export { planModel, type ModelPlan, type PlannedRow } from "./plan.js";
+
+// blocks
+export * from "./blocks/registry.js";
+export { activate, type Activation } from "./activation.js";
+export { Conv } from "./blocks/conv.js";
+export { RepConv } from "./blocks/rep-conv.js";
+export { Dark, RepBottleneck, Res } from "./blocks/bottleneck.js";
+export { RepCSP } from "./blocks/rep-csp.js";
+export { GELAN, GelanStage } from "./blocks/gelan.js";
+export { ELAN1 } from "./blocks/elan1.js";
+export { SPPELAN } from "./blocks/sppelan.js";
+export { AConv, ADown } from "./blocks/downsample.js";
+export { Concat, Upsample } from "./blocks/routing.js";
+export { CBFuse, CBLinear } from "./blocks/composite-backbone.js";
+export { Branch, DetectionHead } from "./blocks/detect.js";
+
+// running models
+export { buildModel, DetectionModel, type BuildOptions, type ModelOutputs, type Step } from "./detection-model.js";
+export { AnchorCache, makeAnchors, type Anchors, type GridSize } from "./anchors.js";
+export { detachAuxiliary, fuse } from "./deploy.js";
+export { profile, type ModelProfile, type RowProfile } from "./profile.js";
+
+// weights
+export { loadOfficialStateDict, officialStateDict, publishedIndices, StateDictMismatch } from "./official-names.js";

@@ -1,0 +1,94 @@
+/**
+ * A model as data: named rows in the sections backbone, neck, head and auxiliary. This file holds the types and the schema of the
+ * resolved form, which is itself a valid model file, so that a checkpoint can carry it. Reading files and what they inherit is
+ * `spec-file.ts`; what flows between the rows is `plan.ts`.
+ */
+import { z } from "zod";
+import { activationSchema, type Activation } from "./activation.js";
+
+/** In the order in which rows run. Dropping `auxiliary` makes the deploy model. */
+export const SECTIONS = ["backbone", "neck", "head", "auxiliary"] as const;
+export type SectionName = (typeof SECTIONS)[number];
+
+/** The name of the input in `from`. */
+export const IMAGE = "image";
+
+/** One layer: its block's own options are further keys. */
+export interface Row {
+  readonly name: string;
+  /** Names of earlier rows, or `image`. */
+  readonly from: readonly string[];
+  readonly block: string;
+  readonly [option: string]: unknown;
+}
+
+/** The sections that published checkpoints number; all heads share the index after them. */
+const BODY_SECTIONS = ["backbone", "neck", "auxiliary"] as const;
+export type BodySection = (typeof BODY_SECTIONS)[number];
+
+export interface ModelSpec {
+  readonly name: string;
+  readonly description?: string | undefined;
+  readonly classCount: number;
+  readonly activation: Activation;
+  /** Bins of the distance distribution of a box side. */
+  readonly regMax: number;
+  /** The order in which the published checkpoint numbers the rows. */
+  readonly publishedOrder: readonly BodySection[];
+  readonly backbone: readonly Row[];
+  readonly neck: readonly Row[];
+  readonly head: readonly Row[];
+  /** Empty for a model without auxiliary branch. */
+  readonly auxiliary: readonly Row[];
+}
+
+export const HEADER_DEFAULTS = {
+  classCount: 80,
+  activation: "silu",
+  regMax: 16,
+  publishedOrder: BODY_SECTIONS,
+} as const satisfies Partial<ModelSpec>;
+
+export const headerSchema = z.object({
+  name: z.string().min(1),
+  description: z.string(),
+  classCount: z.int().positive(),
+  activation: activationSchema,
+  regMax: z.int().min(2),
+  publishedOrder: z.array(z.enum(BODY_SECTIONS)).length(BODY_SECTIONS.length),
+});
+
+/** Names become property paths of the weights (`backbone.stem1.conv.weight`), so they hold no dots and start with a letter. */
+export const rowNameSchema = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_]*$/, "must be a letter followed by letters, digits or _");
+
+export const rowSchema = z.looseObject({
+  name: rowNameSchema,
+  from: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
+  block: z.string(),
+});
+
+const origins = new WeakMap<Row, string>();
+
+/** Remembers where a row was read, for messages. */
+export function rememberOrigin(row: Row, origin: string): void {
+  origins.set(row, origin);
+}
+
+/** `file:line` of a row, or the model's name when it was not read from a file. */
+export function originOf(row: Row, spec: ModelSpec): string {
+  return origins.get(row) ?? spec.name;
+}
+
+/** What a row says to its block. */
+export function blockOptions(row: Row): Record<string, unknown> {
+  const options: Record<string, unknown> = { ...row };
+  for (const key of ["name", "from", "block"]) Reflect.deleteProperty(options, key);
+  return options;
+}
+
+/** The same model without its auxiliary branch. */
+export function withoutAuxiliary(spec: ModelSpec): ModelSpec {
+  return { ...spec, auxiliary: [] };
+}
