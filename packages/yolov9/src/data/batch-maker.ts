@@ -1,0 +1,142 @@
+/**
+ * The work behind one batch: fetch pictures, augment or letterbox them, write them as planes into a given buffer, and list the targets. The
+ * same class runs in the main thread and in workers; nothing here depends on which.
+ */
+
+import { letterboxGeometry, toLetterbox, xyxyToCxcywh } from "@yolov9/vision";
+
+import type { AugmentConfig } from "./augment/config.js";
+import { plannedPictures, planSample } from "./augment/plan.js";
+import { Random } from "./augment/random.js";
+import { Renderer, type Picture } from "./augment/render.js";
+import { PictureStore, type Preparation, type SharedPictures } from "./picture-store.js";
+import type { Problem } from "./sample.js";
+import { rowsOf, type SampleTable } from "./sample-table.js";
+
+/** What every thread of a loader is given once; plain and shared data only. */
+export interface BatchSetup {
+  readonly table: SampleTable;
+  readonly pictures: SharedPictures;
+  readonly imageSize: number;
+  readonly seed: number;
+  /** Present for training; absent for evaluation, which letterboxes. */
+  readonly augment?: AugmentConfig;
+  readonly scaleUp: boolean;
+}
+
+export interface BatchJob {
+  /** Samples of the batch, in order. */
+  readonly indices: Int32Array;
+  readonly epoch: number;
+  readonly mosaic: boolean;
+  /** Receives the planes; at least indices.length * 3 * imageSize² bytes. */
+  readonly buffer: SharedArrayBuffer;
+}
+
+export interface BatchResult {
+  /** Samples that the images were made of: in training a broken one's replacement stands here, in evaluation it is missing. */
+  readonly indices: Int32Array;
+  /** [n*6] image, class, cx, cy, w, h as fractions of the image. */
+  readonly rows: Float32Array;
+  readonly problems: Problem[];
+}
+
+export function preparationOf({ augment, imageSize, scaleUp }: Omit<BatchSetup, "table" | "pictures">): Preparation {
+  return augment ? { kind: "fit", imageSize } : { kind: "letterbox", imageSize, scaleUp };
+}
+
+export class BatchMaker {
+  readonly #setup: BatchSetup;
+  readonly #store: PictureStore;
+  readonly #renderer: Renderer;
+
+  constructor(setup: BatchSetup) {
+    this.#setup = setup;
+    this.#store = new PictureStore(setup.table, preparationOf(setup), setup.pictures);
+    this.#renderer = new Renderer(setup.imageSize);
+  }
+
+  /** @throws Error when training finds no image that can be decoded */
+  async make(job: BatchJob): Promise<BatchResult> {
+    const { augment } = this.#setup;
+    const { indices, rows } = augment ? await this.#augmented(job, augment) : await this.#letterboxed(job);
+    return { indices: Int32Array.from(indices), rows: Float32Array.from(rows), problems: this.#store.takeProblems() };
+  }
+
+  async #augmented({ indices, epoch, mosaic, buffer }: BatchJob, config: AugmentConfig) {
+    const { seed, imageSize, table } = this.#setup;
+    const context = { config, mosaic, imageSize, sampleCount: table.paths.length };
+    const prepare = async (index: number) => {
+      const plan = planSample(new Random(seed, epoch, index), index, context);
+      const found = await Promise.all(plannedPictures(plan).map((i) => this.#pictureOrNext(i)));
+      const own = found[plan.canvas.indices.indexOf(index)]!;
+      return { plan, pictures: found, used: own.index };
+    };
+    const rows: number[] = [];
+    const used: number[] = [];
+    let next = prepare(indices[0]!);
+    for (let image = 0; image < indices.length; image++) {
+      const { plan, pictures, used: index } = await next;
+      used.push(index);
+      // Decoders work on the next image's pictures while this thread renders.
+      if (image + 1 < indices.length) next = prepare(indices[image + 1]!);
+      const boxes = this.#renderer.render(plan, pictures, this.#planes(buffer, image));
+      for (let i = 0; i < boxes.length; i += 5) rows.push(image, ...boxes.slice(i, i + 5));
+    }
+    return { indices: used, rows };
+  }
+
+  /** A picture; where it is broken, the next whole one of the dataset, so that any thread finds the same. */
+  async #pictureOrNext(index: number): Promise<Picture & { index: number }> {
+    const { table } = this.#setup;
+    const count = table.paths.length;
+    for (let offset = 0; offset < count; offset++) {
+      const candidate = (index + offset) % count;
+      const image = await this.#store.get(candidate);
+      if (!image) continue;
+      const sourceWidth = table.widths[candidate]!;
+      const sourceHeight = table.heights[candidate]!;
+      return { index: candidate, image, ...rowsOf(table, candidate), sourceWidth, sourceHeight };
+    }
+    const [problem] = this.#store.takeProblems();
+    const first = problem ? `${problem.file}: ${problem.reason}` : table.paths[0]!;
+    throw new Error(`none of the ${count} images can be decoded (${first})`);
+  }
+
+  async #letterboxed({ indices, buffer }: BatchJob) {
+    const { table, imageSize, scaleUp } = this.#setup;
+    const found = await Promise.all(
+      Array.from(indices, async (index) => ({ index, picture: await this.#store.get(index) })),
+    );
+    const kept: number[] = [];
+    const rows: number[] = [];
+    for (const { index, picture } of found) {
+      if (!picture) continue;
+      const image = kept.push(index) - 1;
+      interleavedToPlanes(picture.data, this.#planes(buffer, image));
+      const geometry = letterboxGeometry(table.widths[index]!, table.heights[index]!, imageSize, imageSize, {
+        scaleUp,
+      });
+      const { boxes, classes } = rowsOf(table, index);
+      const centred = xyxyToCxcywh(toLetterbox(boxes, geometry));
+      classes.forEach((classIndex, row) => {
+        rows.push(image, classIndex, ...centred.subarray(row * 4, row * 4 + 4).map((value) => value / imageSize));
+      });
+    }
+    return { indices: kept, rows };
+  }
+
+  #planes(buffer: SharedArrayBuffer, image: number): Uint8Array {
+    const bytes = 3 * this.#setup.imageSize ** 2;
+    return new Uint8Array(buffer, image * bytes, bytes);
+  }
+}
+
+function interleavedToPlanes(rgb: Uint8Array | Uint8ClampedArray, out: Uint8Array): void {
+  const plane = out.length / 3;
+  for (let pixel = 0, from = 0; pixel < plane; pixel++, from += 3) {
+    out[pixel] = rgb[from]!;
+    out[pixel + plane] = rgb[from + 1]!;
+    out[pixel + 2 * plane] = rgb[from + 2]!;
+  }
+}

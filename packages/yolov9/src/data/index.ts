@@ -1,0 +1,19 @@
+// Opening data
+export { openDataset } from "./dataset.js";
+export {
+  DatasetError,
+  problemText,
+  SPLIT_NAMES,
+  type Dataset,
+  type Problem,
+  type Sample,
+  type SplitName,
+} from "./sample.js";
+
+// Batches
+export { Loader, type Batch, type EpochOptions, type LoaderOptions } from "./loader.js";
+export { defaultAugment, type AugmentConfig } from "./augment/config.js";
+
+// Pixels
+export { decodeImage } from "./decode.js";
+export { listImages } from "./image-files.js";

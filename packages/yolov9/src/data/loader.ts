@@ -1,0 +1,191 @@
+/**
+ * Batches of images and targets, made ahead of their use by worker threads. Results depend on (samples, options, epoch) and never on the
+ * number of workers. With `augment` it serves training; without, evaluation: letterboxed squares and the geometry that leads back.
+ */
+
+import { availableParallelism } from "node:os";
+
+import { letterboxGeometry, type LetterboxGeometry } from "@yolov9/vision";
+
+import type { Targets } from "../loss/targets.js";
+import type { AugmentConfig } from "./augment/config.js";
+import { shuffledOrder } from "./augment/random.js";
+import { preparationOf, type BatchResult, type BatchSetup } from "./batch-maker.js";
+import { sharePictures } from "./picture-store.js";
+import { packSamples } from "./sample-table.js";
+import type { Problem, Sample } from "./sample.js";
+import { InProcessExecutor, WorkerPool, type BatchExecutor } from "./worker-pool.js";
+
+export interface LoaderOptions {
+  /** Side of the square images in pixels. */
+  readonly imageSize: number;
+  readonly batchSize: number;
+  /** Present for training. */
+  readonly augment?: AugmentConfig;
+  /** Default 0. */
+  readonly seed?: number;
+  /** Threads; 0 works in the calling thread. Default: one a core, at most 4. */
+  readonly workers?: number;
+  /** Whether each epoch has its own order. Default false. */
+  readonly shuffle?: boolean;
+  /** Whether a last batch that is not full is left out. Default false. */
+  readonly dropLast?: boolean;
+  /** Evaluation: whether small pictures are enlarged. Default true. */
+  readonly letterbox?: { readonly scaleUp?: boolean };
+  /** Most bytes of decoded pictures that are kept between epochs. Default 2 GiB, at most half of the free memory. */
+  readonly cacheBytes?: number;
+}
+
+export interface Batch {
+  /** [batchSize*3*height*width] planes R, G, B, 0 … 255. Valid until the next batch is asked for: then the memory is used again. */
+  readonly images: Uint8Array;
+  readonly batchSize: number;
+  readonly width: number;
+  readonly height: number;
+  readonly targets: Targets;
+  /** [batchSize] the sample that each image was made of; of a mosaic, the one that it was made for. */
+  readonly samples: readonly Sample[];
+  /** [batchSize] in evaluation; empty in training. */
+  readonly geometries: readonly LetterboxGeometry[];
+}
+
+export interface EpochOptions {
+  /** Whether mosaic and mixup are used as configured (true) or closed. Default true. */
+  readonly mosaic?: boolean;
+  /** To go on within an epoch: batches before this one are not made. Default 0. */
+  readonly firstBatch?: number;
+}
+
+const DEFAULT_CACHE_BYTES = 2 * 1024 ** 3;
+const DEFAULT_MOST_WORKERS = 4;
+
+export class Loader {
+  readonly #samples: readonly Sample[];
+  readonly #options: LoaderOptions;
+  readonly #setup: BatchSetup;
+  readonly #workers: number;
+  readonly #problems: Problem[] = [];
+  readonly #reported = new Set<string>();
+  readonly #freeBuffers: SharedArrayBuffer[] = [];
+  #executor: BatchExecutor | undefined;
+  #closed = false;
+
+  /** @throws RangeError when there are no samples or a number is out of range */
+  constructor(samples: readonly Sample[], options: LoaderOptions) {
+    const { imageSize, batchSize, augment, seed = 0, letterbox: { scaleUp = true } = {} } = options;
+    if (samples.length === 0) throw new RangeError("a loader needs at least one sample");
+    for (const [name, value] of Object.entries({ imageSize, batchSize })) {
+      if (!(Number.isInteger(value) && value > 0))
+        throw new RangeError(`${name} is ${value}; give a whole number above 0`);
+    }
+    this.#samples = samples;
+    this.#options = options;
+    this.#workers = options.workers ?? Math.min(availableParallelism(), DEFAULT_MOST_WORKERS);
+    const table = packSamples(samples);
+    const common = { imageSize, seed, scaleUp, ...(augment && { augment }) };
+    const budget = options.cacheBytes ?? Math.min(DEFAULT_CACHE_BYTES, process.availableMemory() / 2);
+    this.#setup = { ...common, table, pictures: sharePictures(table, preparationOf(common), budget) };
+  }
+
+  /** Images that could not be decoded so far, each once. In evaluation they are missing from the batches. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  /** Batches in an epoch, as far as no image of an evaluation turns out broken. */
+  get batchCount(): number {
+    const batches = this.#samples.length / this.#options.batchSize;
+    return this.#options.dropLast ? Math.floor(batches) : Math.ceil(batches);
+  }
+
+  /**
+   * The batches of an epoch, in order. A few are made ahead; leaving the loop early is fine.
+   * @throws Error when a thread dies or no image can be decoded
+   */
+  async *batches(
+    epoch: number,
+    { mosaic = true, firstBatch = 0 }: EpochOptions = {},
+  ): AsyncGenerator<Batch, void, void> {
+    if (this.#closed) throw new Error("this loader is closed");
+    this.#executor ??=
+      this.#workers > 0 ? new WorkerPool(this.#setup, this.#workers) : new InProcessExecutor(this.#setup);
+    const executor = this.#executor;
+    const order = this.#order(epoch);
+    const ahead = this.#workers > 0 ? this.#workers + 1 : 1;
+    const underway: { made: Promise<BatchResult>; buffer: SharedArrayBuffer }[] = [];
+    let next = firstBatch;
+    const start = () => {
+      const { batchSize } = this.#options;
+      const buffer = this.#freeBuffers.pop() ?? new SharedArrayBuffer(batchSize * this.#imageBytes);
+      const indices = order.slice(next * batchSize, ++next * batchSize);
+      const made = executor.run({ indices, epoch, mosaic, buffer });
+      // Failures are thrown when their turn comes; one that fails earlier must not count as unhandled.
+      made.catch(() => undefined);
+      underway.push({ made, buffer });
+    };
+    try {
+      for (let index = firstBatch; index < this.batchCount; index++) {
+        while (next < this.batchCount && underway.length < ahead) start();
+        const { made, buffer } = underway[0]!;
+        const result = await made;
+        underway.shift();
+        this.#report(result.problems);
+        try {
+          if (result.indices.length > 0) yield this.#batch(result, buffer);
+        } finally {
+          this.#freeBuffers.push(buffer);
+        }
+      }
+    } finally {
+      // Left early or failed: what is still being made gives its buffer back when it is done.
+      for (const { made, buffer } of underway) {
+        const free = () => void this.#freeBuffers.push(buffer);
+        made.then(free, free);
+      }
+    }
+  }
+
+  /** Ends the threads once their work underway is done. The loader cannot be used afterwards. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    const executor = this.#executor;
+    this.#executor = undefined;
+    await executor?.close();
+    this.#freeBuffers.length = 0;
+  }
+
+  get #imageBytes(): number {
+    return 3 * this.#options.imageSize ** 2;
+  }
+
+  #order(epoch: number): Int32Array {
+    const count = this.#samples.length;
+    if (this.#options.shuffle) return shuffledOrder(count, this.#setup.seed, epoch);
+    return Int32Array.from({ length: count }, (_, index) => index);
+  }
+
+  #report(problems: readonly Problem[]): void {
+    for (const problem of problems) {
+      if (this.#reported.has(problem.file)) continue;
+      this.#reported.add(problem.file);
+      this.#problems.push(problem);
+    }
+  }
+
+  #batch({ indices, rows }: BatchResult, buffer: SharedArrayBuffer): Batch {
+    const { imageSize, augment } = this.#options;
+    const { scaleUp } = this.#setup;
+    const samples = Array.from(indices, (index) => this.#samples[index]!);
+    return {
+      images: new Uint8Array(buffer, 0, indices.length * this.#imageBytes),
+      batchSize: indices.length,
+      width: imageSize,
+      height: imageSize,
+      targets: { rows, imageCount: indices.length, width: imageSize, height: imageSize },
+      samples,
+      geometries: augment
+        ? []
+        : samples.map(({ width, height }) => letterboxGeometry(width, height, imageSize, imageSize, { scaleUp })),
+    };
+  }
+}
