@@ -46,13 +46,13 @@ export function matchDetections(
   stride: number,
   offset: number,
 ): void {
-  const { detectionCount, ignored, excused } = problem;
+  const { truthCount, detectionCount, ignored, excused } = problem;
   const order = countedFirst(problem);
-  const taken = new Uint8Array(problem.truthCount);
+  const taken = new Uint8Array(truthCount);
   for (const [t, threshold] of thresholds.entries()) {
     taken.fill(0);
     for (let d = 0; d < detectionCount; d++) {
-      const match = bestFreeObject(problem, order, taken, d, threshold);
+      const match = truthCount === 0 ? -1 : bestFreeObject(problem, order, taken, d, threshold);
       let verdict: number = excused[d] === 1 ? MATCH.ignored : MATCH.falsePositive;
       if (match >= 0) {
         taken[match] = 1;

@@ -1,0 +1,135 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { boxIou } from "./boxes.js";
+import { nonMaxSuppression, type Detections, type NmsOptions } from "./nms.js";
+
+interface Row {
+  /** cx cy w h */
+  readonly box: readonly number[];
+  readonly scores: readonly number[];
+}
+
+/** Channel-major predictions from one row an anchor. */
+function predictionsOf(rows: readonly Row[], classCount: number): Float32Array {
+  const out = new Float32Array((4 + classCount) * rows.length);
+  for (const [a, { box, scores }] of rows.entries()) {
+    for (const [c, value] of [...box, ...scores].entries()) out[c * rows.length + a] = value;
+  }
+  return out;
+}
+
+function suppressRows(rows: readonly Row[], options: Partial<NmsOptions> = {}): Detections {
+  const classCount = rows[0]?.scores.length ?? 1;
+  return nonMaxSuppression(predictionsOf(rows, classCount), { classCount, anchors: rows.length, ...options });
+}
+
+/** The definition, as slow as it is plain. */
+function bruteForce(rows: readonly Row[], options: Required<Omit<NmsOptions, "anchors" | "classes">>) {
+  const threshold = Math.fround(options.confidence);
+  let candidates = rows.flatMap(({ box, scores }) => {
+    const [cx, cy, w, h] = box as [number, number, number, number];
+    const corners = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2].map(Math.fround);
+    const labels = scores.map((score, classId) => ({ corners, score: Math.fround(score), classId }));
+    const top = labels.reduce((a, b) => (b.score > a.score ? b : a));
+    return (options.multiLabel ? labels : [top]).filter(({ score }) => score > threshold);
+  });
+  candidates = candidates.sort((a, b) => b.score - a.score).slice(0, options.maxCandidates);
+  const kept: typeof candidates = [];
+  for (const candidate of candidates) {
+    const rivals = kept.filter(({ classId }) => options.agnostic || classId === candidate.classId);
+    if (rivals.every((rival) => boxIou(rival.corners, 0, candidate.corners, 0) <= options.iou)) kept.push(candidate);
+  }
+  return kept.slice(0, options.maxDetections);
+}
+
+describe("nonMaxSuppression", () => {
+  it("keeps the better of two boxes that overlap by more than the threshold", () => {
+    const found = suppressRows([
+      { box: [10, 10, 10, 10], scores: [0.5] },
+      { box: [11, 10, 10, 10], scores: [0.75] },
+      { box: [40, 10, 10, 10], scores: [0.25] },
+    ]);
+    expect([...found.boxes]).toEqual([6, 5, 16, 15, 35, 5, 45, 15]);
+    expect([...found.scores]).toEqual([0.75, 0.25]);
+    expect([...found.classes]).toEqual([0, 0]);
+    expect(found.count).toBe(2);
+  });
+
+  it("keeps a box that overlaps by exactly the threshold", () => {
+    const rows = [
+      { box: [2, 1, 4, 2], scores: [0.9] },
+      { box: [1, 1, 2, 2], scores: [0.8] },
+    ];
+    expect(suppressRows(rows, { iou: 0.5 }).count).toBe(2);
+    expect(suppressRows(rows, { iou: 0.49 }).count).toBe(1);
+  });
+
+  it("drops a score that equals the confidence", () => {
+    const rows = [{ box: [5, 5, 2, 2], scores: [0.1, 0.25] }];
+    expect([...suppressRows(rows, { confidence: 0.1 }).classes]).toEqual([1]);
+  });
+
+  it("gives an anchor one box a class, or its best class only", () => {
+    const rows = [{ box: [5, 5, 2, 2], scores: [0.5, 0.75, 0] }];
+    expect([...suppressRows(rows).classes]).toEqual([1, 0]);
+    expect([...suppressRows(rows, { multiLabel: false }).classes]).toEqual([1]);
+  });
+
+  it("lets classes overlap unless told to be agnostic", () => {
+    const rows = [
+      { box: [5, 5, 4, 4], scores: [0.9, 0] },
+      { box: [5, 5, 4, 4], scores: [0, 0.8] },
+    ];
+    expect(suppressRows(rows).count).toBe(2);
+    expect([...suppressRows(rows, { agnostic: true }).classes]).toEqual([0]);
+  });
+
+  it("keeps only the wanted classes", () => {
+    const rows = [{ box: [5, 5, 2, 2], scores: [0.5, 0.75, 0.25] }];
+    expect([...suppressRows(rows, { classes: [2, 0] }).classes]).toEqual([0, 2]);
+    expect(suppressRows(rows, { classes: [0], multiLabel: false }).count).toBe(0);
+  });
+
+  it("ignores NaN scores", () => {
+    expect(suppressRows([{ box: [5, 5, 2, 2], scores: [NaN] }]).count).toBe(0);
+  });
+
+  it("agrees with the plain definition, ties and limits included", () => {
+    const coordinate = fc.integer({ min: 0, max: 12 });
+    const side = fc.integer({ min: 0, max: 8 });
+    const score = fc.integer({ min: 0, max: 16 }).map((n) => n / 16);
+    const row = fc.record({
+      box: fc.tuple(coordinate, coordinate, side, side),
+      scores: fc.tuple(score, score, score),
+    });
+    const options = fc.record({
+      confidence: fc.constantFrom(0, 0.001, 0.25, 0.5),
+      iou: fc.constantFrom(0, 0.25, 0.5, 0.7, 1),
+      maxDetections: fc.constantFrom(1, 5, 300),
+      maxCandidates: fc.constantFrom(1, 7, 30, 30000),
+      multiLabel: fc.boolean(),
+      agnostic: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(row, { minLength: 1, maxLength: 40 }), options, (rows, chosen) => {
+        const found = suppressRows(rows, chosen);
+        const expected = bruteForce(rows, { classCount: 3, ...chosen });
+        expect([...found.scores]).toEqual(expected.map(({ score: s }) => s));
+        expect([...found.classes]).toEqual(expected.map(({ classId }) => classId));
+        expect([...found.boxes]).toEqual(expected.flatMap(({ corners }) => corners));
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it("refuses predictions of another shape, and thresholds that are percentages", () => {
+    expect(() => nonMaxSuppression(new Float32Array(11), { classCount: 2, anchors: 2 })).toThrow(
+      "2 classes and 2 anchors are 12 numbers",
+    );
+    const predictions = new Float32Array(12);
+    expect(() => nonMaxSuppression(predictions, { classCount: 2, anchors: 2, confidence: 25 })).toThrow(
+      "confidence 25",
+    );
+    expect(() => nonMaxSuppression(predictions, { classCount: 2, anchors: 2, iou: -1 })).toThrow("IoU threshold -1");
+  });
+});
