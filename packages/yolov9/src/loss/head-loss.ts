@@ -129,8 +129,8 @@ function classLoss(classes: Tensor, { logits, scores }: Foreground): Tensor {
   const everywhere = classes.softplus().sum();
   if (logits.length === 0) return everywhere;
   const { device } = classes;
-  const assigned = classes.view([-1]).index_select(0, tensor(BigInt64Array.from(logits, BigInt), { device }));
-  return everywhere.sub(assigned.mul(tensor(Float32Array.from(scores), { device })).sum());
+  const assigned = classes.view([-1]).index_select(0, tensor(new Int32Array(logits), { device }));
+  return everywhere.sub(assigned.mul(tensor(new Float32Array(scores), { device })).sum());
 }
 
 /** Box and distribution terms of the assigned anchors, weighted by their target scores. */
@@ -143,10 +143,10 @@ function boxLosses(
   const { device } = boxes;
   const count = foreground.rows.length;
   const on = (values: ArrayLike<number>, ...dimensions: number[]) =>
-    tensor(Float32Array.from(values), { shape: dimensions, device });
+    tensor(new Float32Array(values), { shape: dimensions, device });
   const distributions = boxes
     .view([-1, 4 * regMax])
-    .index_select(0, tensor(BigInt64Array.from(foreground.rows, BigInt), { device }))
+    .index_select(0, tensor(new Int32Array(foreground.rows), { device }))
     .view([count, 4, regMax]);
   const logProbabilities = distributions.log_softmax(-1);
   const weights = on(foreground.scores, count).div(scoreSum);
@@ -169,7 +169,9 @@ const SIDE_SIGNS = [-1, -1, 1, 1];
 
 /** [F * 4] distances from each anchor to the left, top, right and bottom of its object in cells. */
 function distancesToSides({ anchors, boxes }: Foreground): Float32Array {
-  return Float32Array.from(boxes, (side, i) => (side - anchors[i]!) * SIDE_SIGNS[i % 4]!);
+  const distances = new Float32Array(boxes.length);
+  for (let i = 0; i < boxes.length; i++) distances[i] = (boxes[i]! - anchors[i]!) * SIDE_SIGNS[i % 4]!;
+  return distances;
 }
 
 function floats(values: Tensor): Float32Array {
