@@ -46,7 +46,9 @@ function fingerprint(source, headers, flags) {
 function compile(compiler, args, source) {
   return new Promise((resolve, reject) => {
     const child = spawn(compiler, args, { stdio: ["ignore", "inherit", "inherit"] });
-    child.on("error", (error) => reject(new Error(`${compiler} cannot be run (${error.message}). Install g++, or set CXX.`)));
+    child.on("error", (error) =>
+      reject(new Error(`${compiler} cannot be run (${error.message}). Install g++, or set CXX.`)),
+    );
     child.on("exit", (code) => (code === 0 ? resolve() : reject(new Error(`${source} does not compile`))));
   });
 }
@@ -69,7 +71,9 @@ async function main() {
   });
   if (outdated.length === 0 && existsSync(target)) return;
 
-  console.log(`Building the libtorch bridge (${libtorch.source}, ${libtorch.libraries}): ${outdated.map((file) => basename(file)).join(", ") || "linking"}`);
+  console.log(
+    `Building the libtorch bridge (${libtorch.source}, ${libtorch.libraries}): ${outdated.map((file) => basename(file)).join(", ") || "linking"}`,
+  );
   const queue = [...outdated];
   const worker = async () => {
     for (let source = queue.shift(); source; source = queue.shift()) {
@@ -81,7 +85,9 @@ async function main() {
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), outdated.length) }, worker));
   rmSync(target, { force: true });
   const objects = sources.map((source) => join(buildFolder, `${source}.o`));
-  execFileSync(compiler, ["-shared", "-fopenmp", "-o", target, ...objects, ...linkerFlags(libtorch)], { stdio: "inherit" });
+  execFileSync(compiler, ["-shared", "-fopenmp", "-o", target, ...objects, ...linkerFlags(libtorch)], {
+    stdio: "inherit",
+  });
   console.log(`Built ${target} (${(statSync(target).size / 1e6).toFixed(1)} MB)`);
 }
 

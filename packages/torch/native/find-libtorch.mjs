@@ -36,9 +36,13 @@ function* candidates(environment, tried) {
 }
 
 function pythonTorch() {
-  const script = "import torch, os; print(os.path.dirname(torch.__file__)); print(int(torch.compiled_with_cxx11_abi()))";
+  const script =
+    "import torch, os; print(os.path.dirname(torch.__file__)); print(int(torch.compiled_with_cxx11_abi()))";
   try {
-    const lines = execFileSync("python3", ["-c", script], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).split("\n");
+    const lines = execFileSync("python3", ["-c", script], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).split("\n");
     return { root: lines[0], cxx11Abi: lines[1] === "1" };
   } catch {
     return undefined;

@@ -89,7 +89,9 @@ function signature(schema, isMethod) {
   });
   const keywords = schema.keywords.filter((argument) => !hidden.has(argument.name));
   if (keywords.length > 0) {
-    const fields = keywords.map((argument) => `${argument.name}${argument.optional ? "?" : ""}: ${typeOf(argument.type)[0]} ${argument.optional ? "| undefined" : ""}`.trim());
+    const fields = keywords.map((argument) =>
+      `${argument.name}${argument.optional ? "?" : ""}: ${typeOf(argument.type)[0]} ${argument.optional ? "| undefined" : ""}`.trim(),
+    );
     const needed = keywords.some((argument) => !argument.optional);
     parameters.push(`options${needed && lastRequired === positional.length - 1 ? "" : "?"}: { ${fields.join("; ")} }`);
   }
@@ -98,7 +100,9 @@ function signature(schema, isMethod) {
 
 function specification(name, schemas) {
   const overloads = schemas.map(({ overload, parsed }) => {
-    const codes = parsed.positional.map((argument) => typeOf(argument.type)[1] + (argument.optional || argument.type.endsWith("?") ? "?" : ""));
+    const codes = parsed.positional.map(
+      (argument) => typeOf(argument.type)[1] + (argument.optional || argument.type.endsWith("?") ? "?" : ""),
+    );
     const keywords = parsed.keywords.map((argument) => argument.name);
     return `{ overload: ${JSON.stringify(overload)}, positional: ${JSON.stringify(codes)}, keywords: ${JSON.stringify(keywords)} }`;
   });
@@ -119,15 +123,20 @@ for (const [name, wanted] of Object.entries(allowed)) {
   if (schemas.length === 0) continue;
   const constant = `op_${name}`;
   specifications.push(`const ${constant} = ${specification(name, schemas)};`);
-  const isMethod = schemas[0].parsed.positional[0]?.name === "self" && schemas[0].parsed.positional[0].type === "Tensor";
+  const isMethod =
+    schemas[0].parsed.positional[0]?.name === "self" && schemas[0].parsed.positional[0].type === "Tensor";
   const doc = `/** ${schemas.map((schema) => `\`${schema.text}\``).join(" · ")} */`;
   const results = [...new Set(schemas.map((schema) => returnType(schema.parsed.returns)))].join(" | ");
   const heads = [...new Set(schemas.map((schema) => signature(schema.parsed, isMethod)))];
   const exported = reserved.has(name) && !isMethod ? `${name}_tensor` : name;
   if (isMethod) {
-    methods.push(`  ${doc}\n${heads.map((head) => `  ${name}${head};`).join("\n")}\n  ${name}(...args: unknown[]): ${results} {\n    return invoke(${constant}, [this, ...args]) as ${results};\n  }`);
+    methods.push(
+      `  ${doc}\n${heads.map((head) => `  ${name}${head};`).join("\n")}\n  ${name}(...args: unknown[]): ${results} {\n    return invoke(${constant}, [this, ...args]) as ${results};\n  }`,
+    );
   } else {
-    functions.push(`${doc}\n${heads.map((head) => `export function ${exported}${head};`).join("\n")}\nexport function ${exported}(...args: unknown[]): ${results} {\n  return invoke(${constant}, args) as ${results};\n}`);
+    functions.push(
+      `${doc}\n${heads.map((head) => `export function ${exported}${head};`).join("\n")}\nexport function ${exported}(...args: unknown[]): ${results} {\n  return invoke(${constant}, args) as ${results};\n}`,
+    );
   }
 }
 

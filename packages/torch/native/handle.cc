@@ -12,6 +12,7 @@ struct Handle {
   uint64_t magic = handleMagic;
   at::Tensor tensor;
   int64_t bytes = 0;
+  bool watched = false;
 };
 
 int64_t bytesOf(const at::Tensor& tensor) {
@@ -24,6 +25,7 @@ void forget(napi_env env, Handle* handle) {
   handle->tensor = at::Tensor();
   memoryStatistics().liveTensors -= 1;
   memoryStatistics().liveBytes -= handle->bytes;
+  if (!handle->watched) return;
   int64_t total;
   napi_adjust_external_memory(env, -handle->bytes, &total);
 }
@@ -66,8 +68,6 @@ napi_value wrap(napi_env env, at::Tensor tensor) {
   memoryStatistics().liveTensors += 1;
   memoryStatistics().createdTensors += 1;
   memoryStatistics().liveBytes += handle->bytes;
-  int64_t total;
-  check(env, napi_adjust_external_memory(env, handle->bytes, &total));
   return value;
 }
 
@@ -84,6 +84,14 @@ void release(napi_env env, napi_value value) {
   Handle* handle = handleOf(env, value);
   if (!handle) throw std::invalid_argument("expected a Tensor");
   forget(env, handle);
+}
+
+void watch(napi_env env, napi_value value) {
+  Handle* handle = handleOf(env, value);
+  if (!handle || !handle->tensor.defined() || handle->watched) return;
+  handle->watched = true;
+  int64_t total;
+  check(env, napi_adjust_external_memory(env, handle->bytes, &total));
 }
 
 }  // namespace bridge

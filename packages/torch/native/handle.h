@@ -26,6 +26,10 @@ bool isHandle(napi_env env, napi_value value);
 /// The tensor behind a handle; throws if the value is none or was already released.
 at::Tensor& unwrap(napi_env env, napi_value value);
 
+/// Tells the garbage collector of the tensor's memory. Only for tensors that no scope owns: one call for every tensor
+/// of a training step would make V8 collect all the time for memory that is freed by hand anyway.
+void watch(napi_env env, napi_value value);
+
 /// Gives up the handle's tensor now. Doing it twice is harmless.
 void release(napi_env env, napi_value value);
 

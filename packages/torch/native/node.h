@@ -5,6 +5,7 @@
 // Experimental Node-API gives "basic" finalizers, which run during garbage collection itself. Ordinary ones
 // wait for the event loop, and a synchronous training loop would keep every forgotten tensor alive.
 #define NAPI_EXPERIMENTAL
+#define NAPI_VERSION 2147483647  // NAPI_VERSION_EXPERIMENTAL
 #ifndef NODE_API_EXPERIMENTAL_NOGC_ENV_OPT_OUT
 #define NODE_API_EXPERIMENTAL_NOGC_ENV_OPT_OUT
 #endif

@@ -90,6 +90,11 @@ napi_value dispose(napi_env env, const Arguments& arguments) {
   return undefined(env);
 }
 
+napi_value watchMemory(napi_env env, const Arguments& arguments) {
+  watch(env, arguments[0]);
+  return undefined(env);
+}
+
 napi_value requiresGrad(napi_env env, const Arguments& arguments) { return fromBool(env, unwrap(env, arguments[0]).requires_grad()); }
 
 napi_value setRequiresGrad(napi_env env, const Arguments& arguments) {
@@ -181,6 +186,7 @@ void defineTensorFunctions(napi_env env, napi_value exports) {
   define<item>(env, exports, "item");
   define<isContiguous>(env, exports, "isContiguous");
   define<dispose>(env, exports, "dispose");
+  define<watchMemory>(env, exports, "watchMemory");
   define<requiresGrad>(env, exports, "requiresGrad");
   define<setRequiresGrad>(env, exports, "setRequiresGrad");
   define<grad>(env, exports, "grad");

@@ -1,28 +1,12 @@
 // Element types: their names, sizes and the typed arrays that carry them between JavaScript and libtorch.
 
 export type DType =
-  | "float32"
-  | "float64"
-  | "float16"
-  | "bfloat16"
-  | "int64"
-  | "int32"
-  | "int16"
-  | "int8"
-  | "uint8"
-  | "bool";
+  "float32" | "float64" | "float16" | "bfloat16" | "int64" | "int32" | "int16" | "int8" | "uint8" | "bool";
 
 export type MemoryFormat = "contiguous" | "channels_last" | "preserve";
 
 export type TypedArray =
-  | Float32Array
-  | Float64Array
-  | BigInt64Array
-  | Int32Array
-  | Int16Array
-  | Int8Array
-  | Uint8Array
-  | Uint8ClampedArray;
+  Float32Array | Float64Array | BigInt64Array | Int32Array | Int16Array | Int8Array | Uint8Array | Uint8ClampedArray;
 
 /** Size of one element in bytes. */
 export const bytesPerElement: Readonly<Record<DType, number>> = {

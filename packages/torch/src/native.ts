@@ -48,6 +48,8 @@ export interface Bridge {
   item(tensor: TensorHandle): number;
   isContiguous(tensor: TensorHandle, format: MemoryFormat): boolean;
   dispose(tensor: TensorHandle): void;
+  /** Tells the garbage collector how much memory hangs on a tensor that no scope owns. */
+  watchMemory(tensor: TensorHandle): void;
   requiresGrad(tensor: TensorHandle): boolean;
   setRequiresGrad(tensor: TensorHandle, flag: boolean): void;
   grad(tensor: TensorHandle): TensorHandle | null;
@@ -65,6 +67,9 @@ export interface Bridge {
 }
 
 function load(): Bridge {
+  // Threads that wait for work must sleep, not spin: data loading and other programs want the cores too, and a spinning
+  // OpenMP thread beside them makes every operator several times slower. libgomp reads this when it is loaded.
+  process.env.OMP_WAIT_POLICY ??= "passive";
   try {
     return createRequire(import.meta.url)("../build/bridge.node") as Bridge;
   } catch (error) {

@@ -3,8 +3,9 @@ import { availableParallelism } from "node:os";
 import { bridge, type Capabilities, type MemoryStatistics } from "./native.js";
 import { Tensor } from "./tensor.js";
 
-// libtorch as Debian ships it starts with one thread.
-bridge.setThreads(availableParallelism());
+// libtorch as Debian ships it starts with one thread; OMP_NUM_THREADS, where set, keeps its usual meaning.
+const wantedThreads = Number(process.env.OMP_NUM_THREADS);
+bridge.setThreads(Number.isInteger(wantedThreads) && wantedThreads > 0 ? wantedThreads : availableParallelism());
 
 /** Threads that one operator may use; all cores unless changed. */
 export function setNumThreads(count: number): void {
@@ -49,7 +50,11 @@ export function resolveDevice(wanted: string): string {
   const { cuda, version } = bridge.capabilities();
   if (wanted === "auto") return cuda ? "cuda:0" : "cpu";
   if (wanted === "cpu") return "cpu";
-  if (!/^cuda(:\d+)?$/.test(wanted)) throw new Error(`unknown device '${wanted}' (known: auto, cpu, cuda, cuda:0, cuda:1, …)`);
-  if (!cuda) throw new Error(`device '${wanted}' is not available: libtorch ${version} here has no CUDA or finds no GPU; use 'cpu'`);
+  if (!/^cuda(:\d+)?$/.test(wanted))
+    throw new Error(`unknown device '${wanted}' (known: auto, cpu, cuda, cuda:0, cuda:1, …)`);
+  if (!cuda)
+    throw new Error(
+      `device '${wanted}' is not available: libtorch ${version} here has no CUDA or finds no GPU; use 'cpu'`,
+    );
   return wanted === "cuda" ? "cuda:0" : wanted;
 }

@@ -56,7 +56,10 @@ export function loadSafetensors(path: string): SafetensorsFile {
 }
 
 /** Names, shapes and metadata of a file, without its data. */
-export function readSafetensorsHeader(path: string): { shapes: Map<string, number[]>; metadata: Record<string, string> } {
+export function readSafetensorsHeader(path: string): {
+  shapes: Map<string, number[]>;
+  metadata: Record<string, string>;
+} {
   const { entries, metadata } = readHeader(path);
   return { shapes: new Map(entries.map(([name, entry]) => [name, entry.shape])), metadata };
 }
@@ -96,7 +99,7 @@ function writeWhole(path: string, body: (write: (bytes: Uint8Array) => void) => 
   const file = openSync(temporary, "w");
   try {
     body((bytes) => {
-      for (let done = 0; done < bytes.length; ) done += writeSync(file, bytes, done);
+      for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
     });
     fsyncSync(file);
     closeSync(file);
@@ -118,7 +121,8 @@ function readHeader(path: string) {
     const prefix = Buffer.alloc(8);
     readSync(file, prefix, 0, 8, 0);
     const headerBytes = Number(prefix.readBigUInt64LE());
-    if (headerBytes > maximumHeaderBytes || headerBytes > fileBytes - 8) fail(`its header would take ${headerBytes} bytes`);
+    if (headerBytes > maximumHeaderBytes || headerBytes > fileBytes - 8)
+      fail(`its header would take ${headerBytes} bytes`);
     const head = Buffer.alloc(headerBytes);
     readSync(file, head, 0, headerBytes, 8);
     const dataStart = 8 + headerBytes;
@@ -135,7 +139,8 @@ function parseHeader(text: string, dataBytes: number, fail: (reason: string) => 
   } catch {
     return fail("its header is not JSON");
   }
-  if (typeof header !== "object" || header === null || Array.isArray(header)) return fail("its header is not a JSON object");
+  if (typeof header !== "object" || header === null || Array.isArray(header))
+    return fail("its header is not a JSON object");
   const metadata: Record<string, string> = {};
   const entries: [string, Entry][] = [];
   for (const [name, value] of Object.entries(header as Record<string, unknown>)) {
@@ -152,7 +157,8 @@ function parseEntry(name: string, value: unknown, dataBytes: number, fail: (reas
   if (dtype === undefined) return fail(`tensor '${name}' has the unknown dtype '${String(dtypeName)}'`);
   const isSize = (item: unknown): item is number => Number.isSafeInteger(item) && (item as number) >= 0;
   if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`tensor '${name}' has no valid shape`);
-  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize)) return fail(`tensor '${name}' has no valid offsets`);
+  if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
+    return fail(`tensor '${name}' has no valid offsets`);
   const [begin, end] = offsets as [number, number];
   const bytes = shape.reduce((product, size) => product * size, bytesPerElement[dtype]);
   if (end - begin !== bytes || end > dataBytes) return fail(`tensor '${name}' does not fit the file (truncated?)`);

@@ -1,13 +1,19 @@
 // Explicit lifetimes: every tensor made inside a scope is freed when it closes, except what the scope gives back.
 // Scopes are synchronous; a promise would outlive the tensors that it works on.
+import { bridge } from "./native.js";
 import type { Tensor } from "./tensor.js";
 
 /** The open scopes, innermost last. */
 const open: Scope[] = [];
 
-/** Called by Tensor's constructor. */
+/** Gives a tensor to the innermost scope; without one, the garbage collector is its net. */
 export function registerInScope(tensor: Tensor): void {
-  open.at(-1)?.add(tensor);
+  adopt(open.at(-1), tensor);
+}
+
+function adopt(owner: Scope | undefined, tensor: Tensor): void {
+  if (owner === undefined) bridge.watchMemory(tensor.handle);
+  else owner.add(tensor);
 }
 
 /** A lifetime that ends with `using`, `dispose()` or, for `scope(…)`, the end of the function. */
@@ -25,7 +31,7 @@ export class Scope implements Disposable {
 
   /** Moves a tensor to the scope outside this one. */
   keep<T extends Tensor>(tensor: T): T {
-    if (this.#tensors.delete(tensor)) this.#parent?.add(tensor);
+    if (this.#tensors.delete(tensor)) adopt(this.#parent, tensor);
     return tensor;
   }
 
@@ -62,7 +68,8 @@ export function scope<T>(body: () => T): T {
   const opened = new Scope();
   try {
     const result = body();
-    if (result instanceof Promise) throw new TypeError("scope() is synchronous: its function must not return a promise");
+    if (result instanceof Promise)
+      throw new TypeError("scope() is synchronous: its function must not return a promise");
     keepReachable(opened, result);
     return result;
   } finally {
@@ -75,7 +82,8 @@ function keepReachable(from: Scope, value: unknown): void {
   if (isTensor(value)) from.keep(value);
   else if (Array.isArray(value)) for (const item of value) keepReachable(from, item);
   else if (value instanceof Map) for (const item of value.values()) keepReachable(from, item);
-  else if (Object.getPrototypeOf(value) === Object.prototype) for (const item of Object.values(value)) keepReachable(from, item);
+  else if (Object.getPrototypeOf(value) === Object.prototype)
+    for (const item of Object.values(value)) keepReachable(from, item);
 }
 
 function isTensor(value: object): value is Tensor {

@@ -21,7 +21,8 @@ export class Tensor extends TensorOperators implements Disposable {
 
   /** @throws Error if the tensor was disposed of */
   get handle(): TensorHandle {
-    if (this.#handle === undefined) throw new Error("the Tensor was already disposed of (by dispose() or by the end of its scope)");
+    if (this.#handle === undefined)
+      throw new Error("the Tensor was already disposed of (by dispose() or by the end of its scope)");
     return this.#handle;
   }
 
@@ -156,7 +157,12 @@ export interface TensorOptions {
  * @throws Error if the shape does not take as many elements as there are
  */
 export function tensor(data: number | readonly number[] | TypedArray, options: TensorOptions = {}): Tensor {
-  const array = typeof data === "number" ? Float64Array.of(data) : Array.isArray(data) ? Float64Array.from(data) : (data as TypedArray);
+  const array =
+    typeof data === "number"
+      ? Float64Array.of(data)
+      : Array.isArray(data)
+        ? Float64Array.from(data)
+        : (data as TypedArray);
   const given = ArrayBuffer.isView(data) ? dtypeOf(array) : "float32";
   const wanted = options.dtype ?? given;
   const shape = options.shape ?? (typeof data === "number" ? [] : [array.length]);

@@ -33,7 +33,9 @@ export class Conv2d extends Module {
     this.dilation = options.dilation ?? 1;
     this.groups = options.groups ?? 1;
     if (inChannels % this.groups !== 0 || outChannels % this.groups !== 0) {
-      throw new RangeError(`a convolution from ${inChannels} to ${outChannels} channels cannot have ${this.groups} groups`);
+      throw new RangeError(
+        `a convolution from ${inChannels} to ${outChannels} channels cannot have ${this.groups} groups`,
+      );
     }
     const fanIn = (inChannels / this.groups) * kernel * kernel;
     const bound = 1 / Math.sqrt(fanIn);

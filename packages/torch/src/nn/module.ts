@@ -94,7 +94,7 @@ export abstract class Module {
         ...(target.device ? { device: target.device } : {}),
         ...(member.ndim === 4 && target.memoryFormat ? { memoryFormat: target.memoryFormat } : {}),
       };
-      const moved = noGrad(() => member.to(options).detach());
+      const moved = noGrad(() => scope(() => member.to(options).detach()));
       const converted = member.role === "parameter" ? parameter(moved) : buffer(moved);
       converted.requiresGrad = member.requiresGrad;
       member.dispose();
@@ -107,7 +107,9 @@ export abstract class Module {
       if (member instanceof Module) return [[name, member]];
       if (member instanceof Tensor) return member.role === undefined ? [] : [[name, member]];
       if (!Array.isArray(member)) return [];
-      return member.flatMap((item: unknown, index): [string, Module][] => (item instanceof Module ? [[`${name}.${index}`, item]] : []));
+      return member.flatMap((item: unknown, index): [string, Module][] =>
+        item instanceof Module ? [[`${name}.${index}`, item]] : [],
+      );
     });
   }
 

@@ -45,7 +45,8 @@ export class SGD {
     const byName = new Map(this.#named());
     for (const [name, momentum] of state) {
       const parameter = byName.get(name);
-      if (parameter === undefined) throw new Error(`the optimiser has no parameter '${name}': the checkpoint belongs to another model`);
+      if (parameter === undefined)
+        throw new Error(`the optimiser has no parameter '${name}': the checkpoint belongs to another model`);
       this.#momenta.get(parameter)?.dispose();
       this.#momenta.set(parameter, momentum.clone().keep());
     }
@@ -67,13 +68,17 @@ export class SGD {
     }
     if (updated.length === 0) return;
     if (weightDecay !== 0) foreachAdd(gradients, updated, weightDecay);
-    if (momentum === 0) return foreachAdd(updated, gradients, -lr);
-    const momenta = this.#momentaOf(updated);
+    foreachAdd(updated, momentum === 0 ? gradients : this.#directions(updated, gradients, momentum, nesterov), -lr);
+  }
+
+  /** Momentum v ← momentum · v + g; the step goes along v or, with Nesterov, along g + momentum · v. */
+  #directions(parameters: readonly Tensor[], gradients: readonly Tensor[], momentum: number, nesterov: boolean) {
+    const momenta = this.#momentaOf(parameters);
     callOperator("aten::_foreach_mul_", "Scalar", [momenta, momentum]);
     foreachAdd(momenta, gradients, 1);
-    if (!nesterov) return foreachAdd(updated, momenta, -lr);
+    if (!nesterov) return momenta;
     foreachAdd(gradients, momenta, momentum);
-    foreachAdd(updated, gradients, -lr);
+    return gradients;
   }
 
   /** A fresh buffer is zero: zero · momentum + gradient is the gradient, which PyTorch's first step starts from. */
