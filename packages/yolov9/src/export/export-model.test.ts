@@ -1,4 +1,4 @@
-import { manualSeed, noGrad, rand, scope } from "@yolov9/torch";
+import { manualSeed, noGrad, rand, scope, setNumThreads } from "@yolov9/torch";
 import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildModel, loadModelSpec, type DetectionModel } from "../model/index.js";
@@ -25,13 +25,15 @@ describe("exportModel", () => {
   const names = ["RBC", "WBC", "Platelets"];
   beforeAll(() => {
     manualSeed(3);
+    // Pictures this small are computed faster without handing work to other threads.
+    setNumThreads(1);
   });
 
   it.each(["gelan-t", "yolov9-t", "gelan-t-plainhead"])(
     "writes %s so that fused model, file and training model agree",
     async (name) => {
       const model = randomModel(name, names);
-      const { verification } = await exportModel(model, { height: 96, width: 128, batch: 2 });
+      const { verification } = await exportModel(model, { height: 64, width: 96, batch: 2 });
       for (const { box, score } of [verification.fusing, verification.runtime]) {
         expect(box).toBeLessThan(5e-3);
         expect(score).toBeLessThan(1e-5);
@@ -50,16 +52,13 @@ describe("exportModel", () => {
       [3, 3, 128, 32],
     ]) {
       const images = rand(shape);
-      const expected = noGrad(() => scope(() => deploy.decode(deploy.forward(images).lead).toArray()));
+      const expected = noGrad(() => scope(() => deploy.decode(deploy.forward(images).lead).toArray() as Float32Array));
       const input = new ort.Tensor("float32", Float32Array.from(images.toArray(), Number), shape);
       const { output0 } = await session.run({ images: input });
       expect(output0!.dims).toEqual([shape[0], 7, (shape[2]! * shape[3]! * 21) / 1024]);
       const actual = output0!.data as Float32Array;
-      const largest = expected.reduce<number>(
-        (most, value, i) => Math.max(most, Math.abs(Number(value) - actual[i]!)),
-        0,
-      );
-      expect(largest).toBeLessThan(5e-3);
+      const differences = expected.map((value, at) => Math.abs(value - actual[at]!));
+      expect(Math.max(...differences)).toBeLessThan(5e-3);
     }
   });
 

@@ -1,0 +1,33 @@
+/**
+ * What validation and detection ask of a model, whoever computes it: a batch of letterboxed pictures in, decoded predictions
+ * out. The two kinds are in `torch-predictor.ts` and `onnx-predictor.ts`; suppression and measuring come after.
+ */
+import type { LossItems, Targets } from "../loss/index.js";
+
+export interface PredictionInput {
+  /** [batchSize, 3, height, width] planar RGB, 0 … 255. */
+  readonly images: Uint8Array;
+  readonly batchSize: number;
+  readonly width: number;
+  readonly height: number;
+  /** What is there, for losses. */
+  readonly targets?: Targets;
+}
+
+export interface Predictions {
+  /** [batchSize, 4 + classCount, anchors]: cx cy w h in input pixels, then scores 0 … 1. */
+  readonly values: Float32Array;
+  readonly anchors: number;
+  /** Means over the batch, where the predictor has a loss and the input has targets. */
+  readonly losses?: LossItems;
+}
+
+export interface Predictor {
+  readonly classCount: number;
+  /** Names of the classes, where the weights carry them. */
+  readonly names: readonly string[] | undefined;
+  /** Sizes that the predictor insists on; absent where any will do. */
+  readonly fixed?: { readonly batchSize?: number; readonly width?: number; readonly height?: number };
+  predict(input: PredictionInput): Promise<Predictions>;
+  close(): Promise<void>;
+}

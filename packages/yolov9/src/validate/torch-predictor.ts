@@ -1,0 +1,81 @@
+/** A model on libtorch as a predictor: evaluation mode, no gradients, losses of the lead head where they are wanted. */
+import { noGrad, resolveDevice, scope, tensor, type Tensor } from "@yolov9/torch";
+import type { DetectionLoss, LossItems } from "../loss/index.js";
+import type { DetectionModel } from "../model/index.js";
+import type { PredictionInput, Predictions, Predictor } from "./predictor.js";
+
+const BYTE_RANGE = 255;
+
+export interface TorchPredictorOptions {
+  /** Computes validation losses from raw levels and targets. */
+  readonly loss?: DetectionLoss | undefined;
+  /** Whether `close` frees the model. Default false: the caller keeps it. */
+  readonly ownsModel?: boolean;
+}
+
+export class TorchPredictor implements Predictor {
+  readonly #model: DetectionModel;
+  readonly #loss: DetectionLoss | undefined;
+  readonly #ownsModel: boolean;
+  readonly #device: string;
+
+  /** @param model where its weights are; its mode is restored after every batch */
+  constructor(model: DetectionModel, options: TorchPredictorOptions = {}) {
+    this.#model = model;
+    this.#loss = options.loss;
+    this.#ownsModel = options.ownsModel ?? false;
+    this.#device = model.parameters()[0]![1].device;
+  }
+
+  get classCount(): number {
+    return this.#model.classCount;
+  }
+
+  get names(): readonly string[] {
+    return this.#model.names;
+  }
+
+  predict(input: PredictionInput): Promise<Predictions> {
+    const { training } = this.#model;
+    this.#model.eval();
+    try {
+      return Promise.resolve(noGrad(() => scope(() => this.#run(input))));
+    } finally {
+      if (training) this.#model.train();
+    }
+  }
+
+  close(): Promise<void> {
+    if (this.#ownsModel) this.#model.dispose();
+    return Promise.resolve();
+  }
+
+  #run(input: PredictionInput): Predictions {
+    const outputs = this.#model.forward(this.#upload(input));
+    const losses = this.#losses(outputs, input);
+    const decoded = this.#model.decode(outputs.lead);
+    const values = decoded.toArray();
+    return {
+      values: values instanceof Float32Array ? values : Float32Array.from(values, Number),
+      anchors: decoded.shape[2]!,
+      ...(losses === undefined ? {} : { losses }),
+    };
+  }
+
+  /** Bytes to [B, 3, H, W] float 0 … 1, on the model's device. */
+  #upload({ images, batchSize, height, width }: PredictionInput): Tensor {
+    const { dtype } = this.#model.parameters()[0]![1];
+    const bytes = tensor(images, { shape: [batchSize, 3, height, width] });
+    return bytes.to({ device: this.#device, dtype }).div(BYTE_RANGE);
+  }
+
+  #losses(outputs: ReturnType<DetectionModel["forward"]>, { targets }: PredictionInput): LossItems | undefined {
+    if (this.#loss === undefined || targets === undefined) return undefined;
+    return this.#loss.compute({ lead: outputs.lead, auxiliaries: [] }, targets).items;
+  }
+}
+
+/** Moves a model to a device by its wanted name ("auto", "cpu", "cuda:0"). */
+export function placeModel(model: DetectionModel, device: string): DetectionModel {
+  return model.to({ device: resolveDevice(device) });
+}
