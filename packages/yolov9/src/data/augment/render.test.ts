@@ -1,0 +1,127 @@
+import { describe, expect, it } from "vitest";
+
+import { defaultAugment, type AugmentConfig } from "./config.js";
+import { planSample, type SamplePlan } from "./plan.js";
+import { Random } from "./random.js";
+import { Renderer, type Picture } from "./render.js";
+
+const size = 160;
+const still: AugmentConfig = { ...defaultAugment, hsvH: 0, hsvS: 0, hsvV: 0, mixup: 0 };
+
+/** Black, with one filled box of class k: red, green, blue, or red again in the last picture. */
+function boxPicture(k: number, box: readonly [number, number, number, number], width: number, height: number): Picture {
+  const data = new Uint8Array(width * height * 3);
+  for (let y = box[1]; y < box[3]; y++) {
+    for (let x = box[0]; x < box[2]; x++) data[(y * width + x) * 3 + k] = 255;
+  }
+  const image = { data, width, height };
+  return { image, boxes: Float32Array.from(box), classes: Int32Array.of(k), sourceWidth: width, sourceHeight: height };
+}
+
+/** Edges of what is bright in a plane; undefined when nothing is. The grey of the padding is not bright. */
+function brightEdges(plane: Uint8Array) {
+  let [left, top, right, bottom] = [size, size, 0, 0];
+  plane.forEach((level, i) => {
+    if (level < 128) return;
+    const x = i % size;
+    const y = Math.floor(i / size);
+    [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x + 1), Math.max(bottom, y + 1)];
+  });
+  return right > left ? [left, top, right, bottom] : undefined;
+}
+
+/** Rows of class cx cy w h as fractions, to class and pixel edges. */
+function edgesOf(rows: readonly number[]) {
+  return Array.from({ length: rows.length / 5 }, (_, i) => {
+    const [k, cx, cy, w, h] = rows.slice(i * 5, i * 5 + 5) as [number, number, number, number, number];
+    return { k, edges: [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2].map((value) => value * size) };
+  });
+}
+
+const pictures = [
+  boxPicture(0, [20, 30, 90, 100], 160, 120),
+  boxPicture(1, [10, 60, 70, 150], 100, 160),
+  boxPicture(2, [50, 40, 120, 90], 160, 160),
+];
+const blank: Picture = {
+  ...boxPicture(0, [0, 0, 0, 0], 160, 90),
+  boxes: new Float32Array(),
+  classes: new Int32Array(),
+};
+
+function mosaicPlan(seed: number, config: AugmentConfig): SamplePlan {
+  const context = { config, sampleCount: 4, imageSize: size, mosaic: true };
+  return planSample(new Random(seed), 0, context);
+}
+
+describe("boxes after augmentation", () => {
+  it.each([
+    ["scale, shift and flip", {}, false],
+    ["rotation and shear too", { degrees: 30, shear: 5, flipUpDown: 0.5 }, true],
+  ])("lie on the pixels that they lay on before: %s", (_, strengths, turned) => {
+    const renderer = new Renderer(size);
+    const out = new Uint8Array(size * size * 3);
+    let compared = 0;
+    let shift = 0;
+    for (let seed = 0; seed < 150; seed++) {
+      const rows = renderer.render(mosaicPlan(seed, { ...still, ...strengths }), [...pictures, blank], out);
+      for (const { k, edges } of edgesOf(rows)) {
+        const seen = brightEdges(out.subarray(k * size * size, (k + 1) * size * size));
+        expect(seen).toBeDefined();
+        // A turned box that is cut has its corners outside: its pixels span less than its box.
+        if (turned && edges.some((edge) => edge < 1 || edge > size - 1)) continue;
+        edges.forEach((edge, i) => {
+          expect(Math.abs(edge - seen![i]!)).toBeLessThanOrEqual(turned ? 1.5 : 1);
+          shift += edge - seen![i]!;
+          compared++;
+        });
+      }
+    }
+    expect(compared).toBeGreaterThan(400);
+    // No edge is systematically left or right of its pixels.
+    expect(Math.abs(shift / compared)).toBeLessThan(0.05);
+  });
+
+  it("are dropped when less than a tenth of them is left", () => {
+    const plan: SamplePlan = {
+      canvas: {
+        kind: "letterbox",
+        indices: [0],
+        affine: { angle: 0, scale: 1, shearX: 0, shearY: 0, centreX: 0.5, centreY: 0.5 },
+      },
+      hsv: { hue: 1, saturation: 1, value: 1 },
+      flip: { leftRight: false, upDown: false },
+    };
+    const shifted = (centreX: number): SamplePlan => ({
+      ...plan,
+      canvas: { ...plan.canvas, affine: { ...plan.canvas.affine, centreX } } as SamplePlan["canvas"],
+    });
+    const renderer = new Renderer(size);
+    const out = new Uint8Array(size * size * 3);
+    // The box spans 20 … 90: 11 % or 9 % of it remain at the left edge.
+    expect(edgesOf(renderer.render(shifted(0.5 - (90 - 7.7) / size), [pictures[0]!], out))).toHaveLength(1);
+    expect(renderer.render(shifted(0.5 - (90 - 6.3) / size), [pictures[0]!], out)).toHaveLength(0);
+    // Unmoved, the letterbox adds 20 rows above; 160 - 1e-3 is the recipe's right edge.
+    expect(
+      edgesOf(renderer.render(plan, [pictures[0]!], out))[0]!.edges.map((edge) => Math.round(edge * 1e3) / 1e3),
+    ).toEqual([20, 50, 90, 120]);
+  });
+});
+
+describe("mixup", () => {
+  it("blends two mosaics and keeps the boxes of both", () => {
+    const plan = mosaicPlan(3, { ...still, mixup: 1, scale: 0, translate: 0 });
+    expect(plan.blend?.share).toBeGreaterThan(0.25);
+    const { blend, ...first } = plan;
+    const renderer = new Renderer(size);
+    const [a, b, mixed] = [0, 1, 2].map(() => new Uint8Array(size * size * 3)) as [Uint8Array, Uint8Array, Uint8Array];
+    const four = [...pictures, blank];
+    const rowsA = renderer.render(first, four, a);
+    const rowsB = renderer.render({ ...first, canvas: blend!.canvas }, four, b);
+    const rows = renderer.render(plan, [...four, ...four], mixed);
+    expect(rows).toEqual([...rowsA, ...rowsB]);
+    const share = blend!.share;
+    // The jitter's colour space loses a little after the blend.
+    mixed.forEach((level, i) => expect(Math.abs(level - (a[i]! * share + b[i]! * (1 - share)))).toBeLessThanOrEqual(3));
+  });
+});
