@@ -94,7 +94,7 @@ describe("boxes after augmentation", () => {
     };
     const shifted = (centreX: number): SamplePlan => ({
       ...plan,
-      canvas: { ...plan.canvas, affine: { ...plan.canvas.affine, centreX } } as SamplePlan["canvas"],
+      canvas: { ...plan.canvas, affine: { ...plan.canvas.affine, centreX } },
     });
     const renderer = new Renderer(size);
     const out = new Uint8Array(size * size * 3);
