@@ -1,0 +1,41 @@
+// Batch normalisation (of one or two inputs, added) and activation in one fused operator with its own backward.
+import { callOperator } from "../dispatch.js";
+import type { Tensor } from "../tensor.js";
+import type { BatchNorm2d } from "./batch-norm2d.js";
+
+export type Activation = "identity" | "silu" | "relu";
+
+const activationCodes: Readonly<Record<Activation, number>> = { identity: 0, silu: 1, relu: 2 };
+
+/** A convolution's output and the normalisation that follows it. */
+export interface NormalisedInput {
+  /** [B, C, H, W] */
+  input: Tensor;
+  norm: BatchNorm2d;
+}
+
+/**
+ * activation(norm₁(x₁) + norm₂(x₂)): what follows a convolution (one input) or RepConv's two branches. Statistics are
+ * those of the batch in training, updating the running ones, and the running ones in evaluation.
+ * @returns [B, C, H, W], in channels-last memory on a CPU
+ */
+export function batchNormActivation(
+  first: NormalisedInput,
+  second: NormalisedInput | undefined,
+  activation: Activation,
+): Tensor {
+  const { norm } = first;
+  for (const each of [norm, second?.norm]) if (each?.training === true) each.num_batches_tracked.add_(1).dispose();
+  return callOperator("yolov9::batch_norm_activation", "", [
+    ...operands(first),
+    ...(second === undefined ? [null, null, null, null, null] : operands(second)),
+    norm.training,
+    norm.momentum,
+    norm.eps,
+    activationCodes[activation],
+  ]) as Tensor;
+}
+
+function operands({ input, norm }: NormalisedInput): Tensor[] {
+  return [input, norm.weight, norm.bias, norm.running_mean, norm.running_var];
+}
