@@ -1,0 +1,86 @@
+/**
+ * The Detector in Node: models and pictures come from files, addresses or bytes, sharp decodes, onnxruntime-node computes.
+ * browser.ts is its twin; everything between picture and boxes is shared by both.
+ */
+
+import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { basename } from "node:path";
+import { fileURLToPath } from "node:url";
+import { rgbFromPixels, type Pixels, type RgbImage } from "@yolov9/vision";
+import * as ort from "onnxruntime-node";
+import sharp from "sharp";
+import { DetectorBase, openModel, type LoadOptions } from "./detector.js";
+
+export type { Detection, DetectOptions, LoadOptions } from "./detector.js";
+export type { ModelCard, ModelCardOptions, LetterboxCard } from "./model-card.js";
+export { METADATA_FORMAT } from "./model-card.js";
+export { readOnnxMetadata } from "./onnx-metadata.js";
+
+/** A picture: a file's path or URL, the bytes of such a file, or raw pixels. */
+export type ImageInput = string | URL | Uint8Array | Pixels;
+
+/** A model: a file's path or URL, or its bytes. */
+export type ModelInput = string | URL | Uint8Array | ArrayBuffer;
+
+export class Detector extends DetectorBase<ImageInput> {
+  /**
+   * Open an exported model.
+   * @throws Error when the file is missing, is no ONNX model, or does not say its class names and `options` do not either
+   */
+  static async load(source: ModelInput, options: LoadOptions = {}): Promise<Detector> {
+    const { bytes, name } = await readModel(source);
+    const { model, card } = await openModel(ort, bytes, name, options, availableParallelism());
+    return new Detector(model, card, decodeImage);
+  }
+}
+
+/**
+ * Pixels of a picture: EXIF orientation applied, alpha dropped, colour profile ignored, as the published models were trained and measured.
+ * @throws Error that names the file when it is missing or cannot be decoded
+ */
+export async function decodeImage(image: ImageInput): Promise<RgbImage> {
+  if (typeof image === "object" && "width" in image) return rgbFromPixels(image);
+  const { bytes, name } = image instanceof Uint8Array ? { bytes: image, name: "image" } : await read(image, "image");
+  try {
+    const { data, info } = await sharp(bytes, { failOn: "error", ignoreIcc: true })
+      .autoOrient()
+      .toColourspace("srgb")
+      .removeAlpha()
+      .raw({ depth: "uchar" })
+      .toBuffer({ resolveWithObject: true });
+    return rgbFromPixels({ data, width: info.width, height: info.height, channels: info.channels });
+  } catch (cause) {
+    throw new Error(`${name} cannot be decoded as an image: ${messageOf(cause)}`, { cause });
+  }
+}
+
+async function readModel(source: ModelInput): Promise<{ bytes: Uint8Array; name: string }> {
+  if (source instanceof Uint8Array) return { bytes: source, name: "model" };
+  if (source instanceof ArrayBuffer) return { bytes: new Uint8Array(source), name: "model" };
+  return read(source, "model");
+}
+
+/** A file or address as bytes, and its name for errors. */
+async function read(source: string | URL, what: string): Promise<{ bytes: Uint8Array; name: string }> {
+  const address = String(source);
+  if (/^https?:/.test(address)) {
+    const response = await fetch(address);
+    if (!response.ok)
+      throw new Error(`${what} ${address}: the server answers ${response.status} ${response.statusText}`);
+    return {
+      bytes: new Uint8Array(await response.arrayBuffer()),
+      name: basename(new URL(address).pathname) || address,
+    };
+  }
+  const path = address.startsWith("file:") ? fileURLToPath(address) : address;
+  try {
+    return { bytes: await readFile(path), name: path };
+  } catch (cause) {
+    throw new Error(`${what} ${path} cannot be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
