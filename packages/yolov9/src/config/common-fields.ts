@@ -7,12 +7,14 @@ import { z } from "zod";
 /** Side of the network's input must be a multiple of the largest stride. */
 const LARGEST_STRIDE = 32;
 
-export const imageSize = z
-  .int()
-  .min(LARGEST_STRIDE)
-  .multipleOf(LARGEST_STRIDE)
-  .default(640)
-  .describe("side of the square network input in pixels");
+const inputSide = z.int().min(LARGEST_STRIDE).multipleOf(LARGEST_STRIDE);
+
+export const imageSize = inputSide.default(640).describe("side of the square network input in pixels");
+
+/** For commands on trained weights, which know the size that they were trained or exported with. */
+export const ownImageSize = inputSide
+  .optional()
+  .describe("side of the square network input in pixels; the model's own when left out, else 640");
 
 export const data = z.string().min(1).describe("data set: a YAML file, or a folder in YOLO, Pascal VOC or COCO layout");
 
@@ -24,8 +26,8 @@ export const workers = z
   .int()
   .min(0)
   .max(256)
-  .default(2)
-  .describe("worker threads that decode and augment images; 0 works in the main thread");
+  .optional()
+  .describe("threads that decode and augment images; one a core, at most 4, when left out");
 
 export const confidence = z.number().min(0).max(1).describe("lowest score of a detection");
 

@@ -1,15 +1,13 @@
-/** Configuration of `detect`: an exported model on files, folders and globs. The sources themselves are the command's arguments. */
+/** Configuration of `detect`: trained weights on files, folders and globs. The sources themselves are the command's arguments. */
 import { z } from "zod";
-import { confidence, iou, maxDetections, weights } from "./common-fields.js";
+import { confidence, device, iou, maxDetections, model, ownImageSize, threads, weights } from "./common-fields.js";
 
 export const DetectConfig = z.strictObject({
   weights,
-  imgsz: z
-    .int()
-    .min(32)
-    .multipleOf(32)
+  model: model
     .optional()
-    .describe("side of the network input in pixels; the model's own when left out"),
+    .describe("zoo name or YAML file; needed where the weights are bare tensors without a model inside"),
+  imgsz: ownImageSize,
   confidence: confidence.default(0.25),
   iou: iou.default(0.45),
   maxDetections,
@@ -19,7 +17,11 @@ export const DetectConfig = z.strictObject({
   name: z.string().min(1).optional().describe("folder of this result inside the project; numbered when left out"),
   existOk: z.boolean().default(false).describe("write into an existing folder instead of a new numbered one"),
   images: z.boolean().default(true).describe("write annotated images"),
-  txt: z.boolean().default(false).describe("write one label file an image"),
+  saveTxt: z.boolean().default(false).describe("write a label file for each image: class and box as fractions"),
+  saveConf: z.boolean().default(false).describe("end the rows of those label files with the score"),
+  saveJson: z.boolean().default(false).describe("write detections.json with the boxes of all images"),
+  device,
+  threads,
 });
 
 export type DetectConfig = z.output<typeof DetectConfig>;

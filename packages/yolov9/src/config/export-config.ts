@@ -1,10 +1,10 @@
 /** Configuration of `export`: from trained weights to one ONNX file without the auxiliary branch. */
 import { z } from "zod";
-import { imageSize, model, weights } from "./common-fields.js";
+import { model, ownImageSize, weights } from "./common-fields.js";
 
 /** The oldest operator set that the writer emits, and the newest that was checked with ONNX Runtime. */
 const OLDEST_OPSET = 17;
-const NEWEST_OPSET = 21;
+const NEWEST_OPSET = 22;
 
 export const ExportConfig = z.strictObject({
   weights,
@@ -12,7 +12,7 @@ export const ExportConfig = z.strictObject({
     .optional()
     .describe("zoo name or YAML file; needed where the weights are bare tensors without a model inside"),
   output: z.string().min(1).optional().describe("path of the ONNX file; next to the weights when left out"),
-  imgsz: imageSize,
+  imgsz: ownImageSize,
   batch: z.int().min(1).default(1).describe("images a batch when the batch is not dynamic"),
   dynamicBatch: z.boolean().default(false).describe("let the user of the file choose the batch"),
   dynamicSize: z.boolean().default(false).describe("let the user of the file choose height and width"),

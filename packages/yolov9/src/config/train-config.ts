@@ -17,7 +17,7 @@ export const TrainConfig = z.strictObject({
     .min(1)
     .default("yolov9-t")
     .describe("zoo name (yolov9-t, gelan-t, ...) or path of a model YAML file"),
-  data,
+  data: data.optional(),
   weights: z
     .string()
     .min(1)
@@ -56,7 +56,11 @@ export const TrainConfig = z.strictObject({
   device,
   threads,
   workers,
-  cacheBudget: z.number().min(0).default(512).describe("memory for decoded images in MiB"),
+  cacheBudget: z
+    .number()
+    .min(0)
+    .optional()
+    .describe("memory for decoded images in MiB; half of the free memory, at most 2048, when left out"),
   memoryFormat: z
     .enum(["contiguous", "channels-last"])
     .default("contiguous")
@@ -107,7 +111,6 @@ export const TrainConfig = z.strictObject({
   translate: fraction(0.1, "shift up to this fraction of the size"),
   scale: z.number().min(0).lt(1).default(0.9).describe("scaling between 1 - scale and 1 + scale"),
   shear: z.number().min(0).lt(90).default(0).describe("shear up to these degrees"),
-  perspective: z.number().min(0).max(0.001).default(0).describe("perspective distortion"),
   flipud: fraction(0, "share of the images flipped upside down"),
   fliplr: fraction(0.5, "share of the images mirrored left to right"),
 });

@@ -1,0 +1,56 @@
+/**
+ * Exponential moving average of a model's weights and batch-norm statistics, in float32. What is validated and deployed is the average,
+ * not the weights of the last step. Integer buffers (batch counters) are not averaged.
+ */
+import { callOperator, noGrad } from "@yolov9/torch";
+import type { Module, Tensor } from "@yolov9/torch";
+
+export interface EmaOptions {
+  /** Decay after many updates. */
+  readonly decay: number;
+  /** Updates in which the decay rises to 63 % of that. */
+  readonly tau: number;
+}
+
+export class ExponentialMovingAverage<M extends Module> {
+  /** A model of its own that holds the average. */
+  readonly model: M;
+  /** Updates so far, that is steps of the optimiser. */
+  updates = 0;
+  readonly #options: EmaOptions;
+  readonly #averages: readonly Tensor[];
+  readonly #sources: readonly Tensor[];
+
+  /**
+   * @param source the model that is trained
+   * @param average another model of the same architecture, on the same device; becomes a copy of the source
+   */
+  constructor(source: M, average: M, options: EmaOptions) {
+    this.model = average;
+    this.#options = options;
+    average.loadStateDict(source.stateDict());
+    for (const [, parameter] of average.parameters()) parameter.requiresGrad = false;
+    average.eval();
+    const state = average.stateDict();
+    const pairs = [...source.stateDict()].flatMap(([path, tensor]): [Tensor, Tensor][] =>
+      tensor.dtype === "float32" ? [[state.get(path)!, tensor]] : [],
+    );
+    this.#averages = pairs.map(([mean]) => mean);
+    this.#sources = pairs.map(([, tensor]) => tensor);
+  }
+
+  /** Decay of update n: small at first, so that the random start is soon forgotten. */
+  decayAt(update: number): number {
+    return this.#options.decay * (1 - Math.exp(-update / this.#options.tau));
+  }
+
+  /** average ← d · average + (1 - d) · source, for every tensor at once. */
+  update(): void {
+    this.updates++;
+    const decay = this.decayAt(this.updates);
+    noGrad(() => {
+      callOperator("aten::_foreach_mul_", "Scalar", [this.#averages, decay]);
+      callOperator("aten::_foreach_add_", "List", [this.#averages, this.#sources, 1 - decay]);
+    });
+  }
+}

@@ -1,0 +1,19 @@
+/** Training, and the checkpoints that it leaves. */
+// Training
+export { NonFiniteLossError, train } from "./trainer.js";
+export type { StepReport, TrainHooks, TrainResult } from "./trainer.js";
+export { Progress, silentProgress } from "./progress.js";
+export type { ProgressReporter, StepProgress } from "./progress.js";
+// Checkpoints
+export { checkpointFile, isCheckpoint, loadCheckpoint } from "./checkpoint.js";
+export type { CheckpointState, LoadedCheckpoint } from "./checkpoint.js";
+export { transferWeights } from "./transfer.js";
+// Parts
+export { learningRateFactor, stepSettings, warmupIterations } from "./schedule.js";
+export { ExponentialMovingAverage } from "./ema.js";
+export { applySettings, parameterGroups } from "./parameter-groups.js";
+export type { ParameterGroups } from "./parameter-groups.js";
+// Results
+export { resultsCsv } from "./results.js";
+export type { EpochResult } from "./results.js";
+export { curvesSvg } from "./plots.js";

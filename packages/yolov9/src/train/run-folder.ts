@@ -1,0 +1,77 @@
+/** The folder of a training run: where its files are, and which folder a new or a resumed run uses. */
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { stringify } from "yaml";
+import { ConfigError } from "../config/index.js";
+import type { TrainConfig } from "../config/index.js";
+import { writeWhole } from "./results.js";
+
+export class RunFolder {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = resolve(path);
+  }
+
+  get last(): string {
+    return join(this.path, "weights", "last.safetensors");
+  }
+
+  get best(): string {
+    return join(this.path, "weights", "best.safetensors");
+  }
+
+  /** A checkpoint that is kept: the state after this epoch. */
+  epoch(epoch: number): string {
+    return join(this.path, "weights", `epoch${epoch}.safetensors`);
+  }
+
+  file(name: "results.csv" | "results.json" | "curves.svg" | "args.yaml"): string {
+    return join(this.path, name);
+  }
+
+  /** Makes the folders and writes args.yaml. */
+  create(config: TrainConfig): void {
+    mkdirSync(join(this.path, "weights"), { recursive: true });
+    writeWhole(this.file("args.yaml"), stringify(config));
+  }
+}
+
+/**
+ * The folder of a new run: project/name, with a number behind the name when it is taken and `existOk` is off. Without a name the model's
+ * is used.
+ */
+export function newRunFolder({ project, name, model, existOk }: TrainConfig): RunFolder {
+  const stem = name ?? basename(model).replace(/\.ya?ml$/, "");
+  const first = join(project, stem);
+  if (existOk || !existsSync(first)) return new RunFolder(first);
+  for (let number = 2; ; number++) {
+    const numbered = `${first}-${number}`;
+    if (!existsSync(numbered)) return new RunFolder(numbered);
+  }
+}
+
+/**
+ * The run that `resume` means.
+ * @param resume true for the project's newest run; else a run folder or a file in its `weights` folder
+ * @throws ConfigError when there is no such run
+ */
+export function resumedRunFolder(resume: true | string, project: string): RunFolder {
+  if (resume === true) return newestRun(project);
+  const isFile = existsSync(resume) && statSync(resume).isFile();
+  const folder = new RunFolder(isFile ? dirname(dirname(resolve(resume))) : resume);
+  if (existsSync(folder.last)) return folder;
+  throw new ConfigError(`${resume}: nothing to resume here (${folder.last} does not exist); give the folder of a run`);
+}
+
+function newestRun(project: string): RunFolder {
+  const runs = existsSync(project)
+    ? readdirSync(project)
+        .map((name) => new RunFolder(join(project, name)))
+        .filter(({ last }) => existsSync(last))
+    : [];
+  const modified = ({ last }: RunFolder) => statSync(last).mtimeMs;
+  const newest = runs.sort((a, b) => modified(b) - modified(a))[0];
+  if (newest === undefined) throw new ConfigError(`${project}: no run to resume; give its folder, --resume FOLDER`);
+  return newest;
+}

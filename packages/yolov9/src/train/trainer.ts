@@ -1,0 +1,445 @@
+/**
+ * The training loop: batches in, steps of the optimiser, validation and checkpoints after every epoch. What is trained and where it
+ * stands is in training-state.ts; this file drives it with the data of a run.
+ */
+import { clipGradNorm, scope, tensor } from "@yolov9/torch";
+import type { Tensor } from "@yolov9/torch";
+import { ConfigError } from "../config/index.js";
+import type { TrainConfig } from "../config/index.js";
+import { Loader, openDataset } from "../data/index.js";
+import type { AugmentConfig, Batch, Dataset, Sample } from "../data/index.js";
+import { problemText } from "../data/index.js";
+import { DetectionLoss } from "../loss/index.js";
+import type { LossItems } from "../loss/index.js";
+import { validateModel } from "../validate/validate.js";
+import type { ValidationResult } from "../validate/result.js";
+import { readCheckpoint } from "./checkpoint.js";
+import { fitness } from "./early-stopping.js";
+import { applySettings } from "./parameter-groups.js";
+import { curvesSvg } from "./plots.js";
+import { Progress } from "./progress.js";
+import type { ProgressReporter } from "./progress.js";
+import { resultsCsv, writeWhole } from "./results.js";
+import type { EpochResult } from "./results.js";
+import { newRunFolder, resumedRunFolder } from "./run-folder.js";
+import type { RunFolder } from "./run-folder.js";
+import { stepSettings, warmupNotice } from "./schedule.js";
+import { NO_LOSSES, TrainingState } from "./training-state.js";
+
+const BYTE_RANGE = 255;
+const MEBIBYTE = 1024 ** 2;
+
+/** One batch that was trained on. */
+export interface StepReport {
+  /** Batches before this one, over all epochs. */
+  readonly iteration: number;
+  /** 0 … epochs - 1. */
+  readonly epoch: number;
+  readonly losses: LossItems;
+  /** Whether the optimiser stepped after this batch, and the gradient's norm before clipping if it did. */
+  readonly gradientNorm: number | undefined;
+}
+
+/** Ways to look at a run and to end it. */
+export interface TrainHooks {
+  readonly onStep?: (report: StepReport) => void;
+  readonly onEpoch?: (result: EpochResult) => void;
+  /** Ends the run after the step underway, saved, as Ctrl-C does. */
+  readonly signal?: AbortSignal;
+  /** Default: bars and lines on stderr. */
+  readonly progress?: ProgressReporter;
+}
+
+export interface TrainResult {
+  /** Path of the run folder, and of the best and the last checkpoint in it. */
+  readonly folder: string;
+  readonly best: string;
+  readonly last: string;
+  /** Whole epochs done. */
+  readonly epochs: number;
+  readonly ended: "completed" | "stopped-early" | "interrupted";
+  readonly bestEpoch: number;
+  readonly bestFitness: number;
+  readonly results: readonly EpochResult[];
+}
+
+/** A loss or gradient that is no number any more. Weights and checkpoints are those from before. */
+export class NonFiniteLossError extends Error {
+  override readonly name = "NonFiniteLossError";
+}
+
+/**
+ * Trains from a configuration, or goes on with the run that `config.resume` names; that run's own configuration then holds.
+ * Ctrl-C ends it after the next step of the optimiser, saved; a second Ctrl-C ends it at once.
+ * @throws NonFiniteLossError when the loss or the gradient is no number any more
+ */
+export async function train(config: TrainConfig, hooks: TrainHooks = {}): Promise<TrainResult> {
+  const resumed =
+    config.resume === false ? undefined : resumedRunFolder(config.resume === "" ? true : config.resume, config.project);
+  const interrupt = new AbortController();
+  const onSignal = () => {
+    interrupt.abort();
+  };
+  process.once("SIGINT", onSignal);
+  hooks.signal?.addEventListener("abort", onSignal);
+  if (hooks.signal?.aborted === true) onSignal();
+  const trainer = resumed === undefined ? await Trainer.start(config, hooks) : await Trainer.resume(resumed, hooks);
+  try {
+    return await trainer.run(interrupt.signal);
+  } finally {
+    process.removeListener("SIGINT", onSignal);
+    hooks.signal?.removeEventListener("abort", onSignal);
+    await trainer.close();
+  }
+}
+
+/** The images of a run. */
+interface RunData {
+  readonly dataset: Dataset;
+  readonly train: readonly Sample[];
+  readonly val: readonly Sample[];
+}
+
+class Trainer {
+  readonly #config: TrainConfig;
+  readonly #state: TrainingState;
+  readonly #folder: RunFolder;
+  readonly #data: RunData;
+  readonly #hooks: TrainHooks;
+  readonly #progress: ProgressReporter;
+  readonly #trainLoader: Loader;
+  readonly #valLoader: Loader;
+  readonly #loss: DetectionLoss;
+  readonly #parameters: readonly Tensor[];
+
+  private constructor(state: TrainingState, folder: RunFolder, data: RunData, hooks: TrainHooks) {
+    const { config, model } = state;
+    this.#config = config;
+    this.#state = state;
+    this.#folder = folder;
+    this.#data = data;
+    this.#hooks = hooks;
+    this.#progress = hooks.progress ?? new Progress(config.epochs);
+    [this.#trainLoader, this.#valLoader] = loaders(config, data);
+    this.#loss = detectionLoss(config, model);
+    this.#parameters = model.parameters().map(([, parameter]) => parameter);
+  }
+
+  /** A new run in a new folder. */
+  static async start(config: TrainConfig, hooks: TrainHooks): Promise<Trainer> {
+    const data = await openData(config);
+    const { state, transfer } = TrainingState.fresh(config, data.dataset.names);
+    const folder = newRunFolder(config);
+    folder.create(config);
+    const trainer = new Trainer(state, folder, data, hooks);
+    if (transfer !== undefined)
+      trainer.#progress.note(`took ${transfer.taken} of ${transfer.total} tensors from ${config.weights ?? ""}`);
+    trainer.#announce();
+    return trainer;
+  }
+
+  /** The run of a folder, where its last checkpoint left it. */
+  static async resume(folder: RunFolder, hooks: TrainHooks): Promise<Trainer> {
+    const checkpoint = readCheckpoint(folder.last);
+    try {
+      const { config, images, epoch } = checkpoint.state;
+      const data = await openData(config);
+      const trainer = new Trainer(TrainingState.restored(checkpoint), folder, data, hooks);
+      trainer.#announce();
+      trainer.#progress.note(`resumed after epoch ${epoch} of ${config.epochs}`);
+      if (images.train !== data.train.length) {
+        trainer.#progress.note(
+          `the data has changed: ${images.train} training images before, ${data.train.length} now`,
+        );
+      }
+      return trainer;
+    } finally {
+      checkpoint.dispose();
+    }
+  }
+
+  async run(interrupt: AbortSignal): Promise<TrainResult> {
+    const { counters, stopping } = this.#state;
+    while (counters.epoch < this.#config.epochs) {
+      const trained = await this.#trainEpoch(interrupt);
+      const validated = trained.complete ? await this.#validate(interrupt) : undefined;
+      if (validated === undefined) return this.#interrupted();
+      this.#finishEpoch(trained, validated);
+      if (stopping.shouldStop(counters.epoch) && counters.epoch < this.#config.epochs) {
+        this.#progress.note(
+          `no better fitness since epoch ${stopping.best.epoch}: stopped after epoch ${counters.epoch}`,
+        );
+        return this.#result("stopped-early");
+      }
+    }
+    return this.#result("completed");
+  }
+
+  async close(): Promise<void> {
+    this.#progress.stop();
+    await Promise.all([this.#trainLoader.close(), this.#valLoader.close()]);
+    this.#state.dispose();
+  }
+
+  /** Trains the rest of the epoch underway; incomplete when interrupted, and then saved. */
+  async #trainEpoch(interrupt: AbortSignal): Promise<TrainedEpoch> {
+    const { counters, model } = this.#state;
+    const { epochs, closeMosaic } = this.#config;
+    const batches = this.#trainLoader.batchCount;
+    const start = performance.now();
+    let images = 0;
+    this.#state.optimizer.zeroGrad();
+    model.train();
+    this.#progress.startEpoch(counters.epoch + 1, batches, counters.batch);
+    const made = this.#trainLoader.batches(counters.epoch, {
+      mosaic: counters.epoch < epochs - closeMosaic,
+      firstBatch: counters.batch,
+    });
+    for await (const batch of made) {
+      const stepped = this.#trainBatch(batch);
+      images += batch.batchSize;
+      this.#showStep(images, (performance.now() - start) / 1000);
+      // Between steps there are gradients that a checkpoint would lose.
+      if (interrupt.aborted && stepped) break;
+    }
+    const seconds = (performance.now() - start) / 1000;
+    return { complete: counters.batch >= batches && !interrupt.aborted, images, seconds };
+  }
+
+  /** Forward, backward and, when enough gradients are summed, a step. @returns whether it stepped */
+  #trainBatch(batch: Batch): boolean {
+    const { counters, groups } = this.#state;
+    const settings = stepSettings(counters.iteration, counters.epoch, this.#trainLoader.batchCount, this.#config);
+    applySettings(groups, settings);
+    const losses = this.#backward(batch);
+    const stepped = counters.iteration - counters.lastStep >= settings.accumulate;
+    const gradientNorm = stepped ? this.#step() : undefined;
+    if (stepped) counters.lastStep = counters.iteration;
+    this.#hooks.onStep?.({ iteration: counters.iteration, epoch: counters.epoch, losses, gradientNorm });
+    counters.iteration++;
+    counters.batch++;
+    counters.losses = sum(counters.losses, losses);
+    return stepped;
+  }
+
+  /** Adds the gradients of one batch. */
+  #backward(batch: Batch): LossItems {
+    return scope(() => {
+      const outputs = this.#state.model.forward(this.#upload(batch));
+      const { total, items } = this.#loss.compute(outputs, batch.targets);
+      this.#assertFinite(items.box + items.cls + items.dfl, "loss");
+      total.backward();
+      return items;
+    });
+  }
+
+  /** Bytes to [B, 3, H, W] float 0 … 1, on the model's device. */
+  #upload({ images, batchSize, height, width }: Batch): Tensor {
+    const bytes = tensor(images, { shape: [batchSize, 3, height, width], device: this.#state.device });
+    const layout = this.#config.memoryFormat === "channels-last" ? ({ memoryFormat: "channels_last" } as const) : {};
+    return bytes.to({ dtype: "float32", ...layout }).div_(BYTE_RANGE);
+  }
+
+  /** Clips the gradients, moves the weights and the average. @returns the gradients' norm before */
+  #step(): number {
+    const { optimizer, ema } = this.#state;
+    const norm = clipGradNorm(this.#parameters, this.#config.clipNorm);
+    this.#assertFinite(norm, "gradient norm");
+    optimizer.step();
+    optimizer.zeroGrad();
+    ema.update();
+    return norm;
+  }
+
+  #assertFinite(value: number, what: string): void {
+    if (Number.isFinite(value)) return;
+    const { iteration, epoch, batch } = this.#state.counters;
+    throw new NonFiniteLossError(
+      `the ${what} is ${value} at step ${iteration} (epoch ${epoch + 1}, batch ${batch + 1}); ` +
+        `the checkpoint of epoch ${epoch} in ${this.#folder.path} is kept. ` +
+        "Try a smaller --lr0, and look for boxes of odd size in the data",
+    );
+  }
+
+  /** Measures the average; nothing when the epoch needs no validation, undefined when interrupted. */
+  async #validate(interrupt: AbortSignal): Promise<ValidatedEpoch | undefined> {
+    const { epochs, valPeriod, imgsz, batch } = this.#config;
+    const epoch = this.#state.counters.epoch + 1;
+    if (epoch % valPeriod !== 0 && epoch !== epochs) return { result: undefined, seconds: 0 };
+    const start = performance.now();
+    try {
+      const result = await validateModel(this.#state.ema.model, this.#data.val, {
+        names: this.#state.names,
+        imageSize: imgsz,
+        batchSize: batch,
+        loader: this.#valLoader,
+        loss: this.#loss,
+        signal: interrupt,
+      });
+      return { result, seconds: (performance.now() - start) / 1000 };
+    } catch (error) {
+      if (interrupt.aborted) return undefined;
+      throw error;
+    }
+  }
+
+  /** Books the epoch, writes checkpoints, tables and curves. */
+  #finishEpoch(trained: TrainedEpoch, { result, seconds }: ValidatedEpoch): void {
+    const { counters, results, stopping, groups } = this.#state;
+    const [biases, weights, norms] = groups;
+    const row: EpochResult = {
+      epoch: counters.epoch + 1,
+      train: scaled(counters.losses, 1 / counters.batch),
+      ...figures(result),
+      lr: [biases.lr, weights.lr, norms.lr],
+      imagesPerSecond: trained.images / Math.max(trained.seconds, Number.EPSILON),
+      trainSeconds: trained.seconds,
+      valSeconds: seconds,
+    };
+    results.push(row);
+    counters.epoch++;
+    counters.batch = 0;
+    counters.losses = NO_LOSSES;
+    const isBest = row.metrics !== undefined && stopping.record(row.epoch, row.metrics.fitness);
+    this.#save(isBest);
+    this.#progress.endEpoch(row, (this.#config.epochs - counters.epoch) * (trained.seconds + seconds));
+    this.#hooks.onEpoch?.(row);
+  }
+
+  #save(isBest: boolean): void {
+    const { counters, results } = this.#state;
+    const { savePeriod } = this.#config;
+    const images = { train: this.#data.train.length, val: this.#data.val.length };
+    if (isBest) this.#state.saveWeights(this.#folder.best, images);
+    if (savePeriod > 0 && counters.epoch % savePeriod === 0)
+      this.#state.saveWeights(this.#folder.epoch(counters.epoch), images);
+    this.#state.save(this.#folder.last, images);
+    writeWhole(this.#folder.file("results.csv"), resultsCsv(results));
+    writeWhole(this.#folder.file("results.json"), JSON.stringify(results, undefined, 2));
+    if (results.length > 0) writeWhole(this.#folder.file("curves.svg"), curvesSvg(results));
+  }
+
+  #interrupted(): TrainResult {
+    this.#progress.stop();
+    this.#save(false);
+    this.#progress.note(`stopped and saved; go on with: yolov9 train --resume ${this.#folder.path}`);
+    return this.#result("interrupted");
+  }
+
+  #result(ended: TrainResult["ended"]): TrainResult {
+    const { counters, stopping, results } = this.#state;
+    const { path: folder, best, last } = this.#folder;
+    const { fitness: bestFitness, epoch: bestEpoch } = stopping.best;
+    return { folder, best, last, epochs: counters.epoch, ended, bestEpoch, bestFitness, results };
+  }
+
+  #announce(): void {
+    const { model, epochs, batch, imgsz } = this.#config;
+    const { train: training, val, dataset } = this.#data;
+    const note = (line: string) => this.#progress.note(line);
+    note(`${model} at ${imgsz} px, batch ${batch}, ${epochs} epochs on ${this.#state.device} → ${this.#folder.path}`);
+    note(`${training.length} training and ${val.length} validation images, ${dataset.names.length} classes`);
+    for (const problem of dataset.problems) note(`left out: ${problemText(problem)}`);
+    const notice = warmupNotice(this.#trainLoader.batchCount, this.#config);
+    if (notice !== undefined) note(notice);
+  }
+
+  #showStep(images: number, seconds: number): void {
+    const { counters } = this.#state;
+    const imagesPerSecond = images / Math.max(seconds, Number.EPSILON);
+    const left = this.#data.train.length - counters.batch * this.#config.batch;
+    this.#progress.step({
+      done: counters.batch,
+      losses: scaled(counters.losses, 1 / counters.batch),
+      imagesPerSecond,
+      secondsLeft: Math.max(left, 0) / imagesPerSecond,
+    });
+  }
+}
+
+interface TrainedEpoch {
+  readonly complete: boolean;
+  /** Images trained on in this process; fewer than the epoch's when it was resumed in the middle. */
+  readonly images: number;
+  readonly seconds: number;
+}
+
+interface ValidatedEpoch {
+  readonly result: ValidationResult | undefined;
+  readonly seconds: number;
+}
+
+async function openData(config: TrainConfig): Promise<RunData> {
+  if (config.data === undefined)
+    throw new ConfigError("data is missing: give --data, or --resume for a run that has begun");
+  const dataset = await openDataset(config.data, { splits: ["train", "val"] });
+  const { train: training, val } = dataset.splits;
+  if (training === undefined || val === undefined) {
+    throw new ConfigError(
+      `${config.data}: training needs a train and a val split; found ${Object.keys(dataset.splits).join(", ")}`,
+    );
+  }
+  return { dataset, train: training, val };
+}
+
+/** Loaders of both splits; the memory for decoded images is shared by their number. */
+function loaders(config: TrainConfig, { train: training, val }: RunData): [train: Loader, val: Loader] {
+  const { imgsz, batch, workers, seed, cacheBudget } = config;
+  const common = { imageSize: imgsz, batchSize: batch, ...(workers === undefined ? {} : { workers }) };
+  const share = (samples: readonly Sample[]) =>
+    cacheBudget === undefined
+      ? {}
+      : { cacheBytes: (cacheBudget * MEBIBYTE * samples.length) / (training.length + val.length) };
+  return [
+    new Loader(training, { ...common, ...share(training), seed, shuffle: true, augment: augmentation(config) }),
+    new Loader(val, { ...common, ...share(val) }),
+  ];
+}
+
+function augmentation(config: TrainConfig): AugmentConfig {
+  const { hsvH, hsvS, hsvV, degrees, translate, scale, shear, flipud, fliplr, mosaic, mixup } = config;
+  return {
+    hsvH,
+    hsvS,
+    hsvV,
+    degrees,
+    translate,
+    scale,
+    shear,
+    flipUpDown: flipud,
+    flipLeftRight: fliplr,
+    mosaic,
+    mixup,
+  };
+}
+
+function detectionLoss(config: TrainConfig, { classCount, strides, regMax }: TrainingState["model"]): DetectionLoss {
+  const { box, cls, dfl, auxiliaryWeight, assignerTopk, assignerAlpha, assignerBeta } = config;
+  return new DetectionLoss({
+    classCount,
+    strides,
+    regMax,
+    gains: { box, cls, dfl },
+    auxiliaryWeight,
+    assigner: { topk: assignerTopk, alpha: assignerAlpha, beta: assignerBeta },
+  });
+}
+
+function figures(result: ValidationResult | undefined): Pick<EpochResult, "metrics" | "val"> {
+  if (result === undefined) return {};
+  // A data set without a single object to find has no figures (-1), which is no fitness.
+  const [AP50, AP] = [Math.max(result.AP50, 0), Math.max(result.AP, 0)];
+  const { precision, recall, losses } = result;
+  return {
+    metrics: { precision, recall, AP50, AP, fitness: fitness({ AP50, AP }) },
+    ...(losses === undefined ? {} : { val: { box: losses.box, cls: losses.cls, dfl: losses.dfl } }),
+  };
+}
+
+function sum(a: LossItems, b: LossItems): LossItems {
+  return { box: a.box + b.box, cls: a.cls + b.cls, dfl: a.dfl + b.dfl };
+}
+
+function scaled({ box, cls, dfl }: LossItems, factor: number): LossItems {
+  return { box: box * factor, cls: cls * factor, dfl: dfl * factor };
+}

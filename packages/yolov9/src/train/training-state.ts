@@ -1,0 +1,161 @@
+/**
+ * Everything that changes while a run trains: model, average, optimiser and counters. It is made fresh from a configuration or restored
+ * from a checkpoint, and knows how to save itself; it does not know the data or the loop.
+ */
+import {
+  generatorState,
+  manualSeed,
+  resolveDevice,
+  setGeneratorState,
+  setNumThreads,
+  SGD,
+  tensor,
+} from "@yolov9/torch";
+import { availableParallelism } from "node:os";
+import type { TrainConfig } from "../config/index.js";
+import type { LossItems } from "../loss/index.js";
+import { buildModel, loadModelSpec, withoutAuxiliary } from "../model/index.js";
+import type { DetectionModel, ModelSpec } from "../model/index.js";
+import { writeCheckpoint } from "./checkpoint.js";
+import type { Checkpoint, CheckpointState } from "./checkpoint.js";
+import { EarlyStopping } from "./early-stopping.js";
+import { ExponentialMovingAverage } from "./ema.js";
+import { parameterGroups } from "./parameter-groups.js";
+import type { ParameterGroups } from "./parameter-groups.js";
+import type { EpochResult } from "./results.js";
+import { transferWeights } from "./transfer.js";
+import type { Transfer } from "./transfer.js";
+
+/** Where a run is. */
+export interface Counters {
+  /** Whole epochs done, and batches of the one underway. */
+  epoch: number;
+  batch: number;
+  /** Batches done over all epochs, and the number of the one at which the optimiser last stepped. */
+  iteration: number;
+  lastStep: number;
+  /** Sums of the losses over the batches of the epoch underway. */
+  losses: LossItems;
+}
+
+export const NO_LOSSES: LossItems = { box: 0, cls: 0, dfl: 0 };
+
+export interface ImageCounts {
+  readonly train: number;
+  readonly val: number;
+}
+
+export class TrainingState {
+  readonly config: TrainConfig;
+  readonly names: readonly string[];
+  readonly model: DetectionModel;
+  readonly ema: ExponentialMovingAverage<DetectionModel>;
+  readonly groups: ParameterGroups;
+  readonly optimizer: SGD;
+  readonly stopping: EarlyStopping;
+  readonly results: EpochResult[] = [];
+  readonly device: string;
+  counters: Counters = { epoch: 0, batch: 0, iteration: 0, lastStep: -1, losses: NO_LOSSES };
+
+  private constructor(config: TrainConfig, names: readonly string[], model: DetectionModel) {
+    this.config = config;
+    this.names = names;
+    this.device = resolveDevice(config.device);
+    this.model = this.#place(model);
+    const average = this.#place(buildModel(model.spec, { names }));
+    this.ema = new ExponentialMovingAverage(model, average, { decay: config.emaDecay, tau: config.emaTau });
+    this.groups = parameterGroups(model, config);
+    this.optimizer = new SGD(this.groups);
+    this.stopping = new EarlyStopping(config.patience);
+  }
+
+  /** A run at its very start; `transfer` says what was taken from other weights. */
+  static fresh(
+    config: TrainConfig,
+    names: readonly string[],
+  ): { state: TrainingState; transfer: Transfer | undefined } {
+    useThreads(config);
+    manualSeed(config.seed);
+    const model = buildModel(trainedSpec(config), { names });
+    const transfer = config.weights === undefined ? undefined : transferWeights(model, config.weights);
+    return { state: new TrainingState(config, names, model), transfer };
+  }
+
+  /** A run exactly where its checkpoint was saved. */
+  static restored(checkpoint: Checkpoint): TrainingState {
+    const { config, names, spec, emaUpdates, best, results, ...counters } = checkpoint.state;
+    if (checkpoint.state.kind !== "training") {
+      throw new Error(`${checkpoint.path}: holds weights only and cannot be resumed; resume last.safetensors`);
+    }
+    useThreads(config);
+    const state = new TrainingState(config, names, buildModel(spec, { names }));
+    state.model.loadStateDict(checkpoint.group("model/"));
+    state.ema.model.loadStateDict(checkpoint.group("ema/"));
+    state.ema.updates = emaUpdates;
+    state.optimizer.loadStateDict(checkpoint.group("optimizer/"));
+    state.stopping.best = best;
+    state.results.push(...results);
+    const { epoch, batch, iteration, lastStep, losses } = counters;
+    state.counters = { epoch, batch, iteration, lastStep, losses };
+    const generator = checkpoint.group("generator/").get("cpu");
+    if (generator !== undefined) restoreGenerator(generator.toBytes());
+    return state;
+  }
+
+  /** Writes a checkpoint that a run can be resumed from. */
+  save(path: string, images: ImageCounts): void {
+    using generator = generatorState();
+    writeCheckpoint(path, this.#describe("training", images), {
+      "model/": this.model.stateDict(),
+      "ema/": this.ema.model.stateDict(),
+      "optimizer/": this.optimizer.stateDict(),
+      "generator/": new Map([["cpu", generator]]),
+    });
+  }
+
+  /** Writes the averaged weights alone. */
+  saveWeights(path: string, images: ImageCounts): void {
+    writeCheckpoint(path, this.#describe("weights", images), { "ema/": this.ema.model.stateDict() });
+  }
+
+  dispose(): void {
+    this.optimizer.zeroGrad();
+    this.optimizer.dispose();
+    this.ema.model.dispose();
+    this.model.dispose();
+  }
+
+  #describe(kind: CheckpointState["kind"], images: ImageCounts): CheckpointState {
+    return {
+      kind,
+      savedAt: new Date().toISOString(),
+      config: this.config,
+      names: [...this.names],
+      spec: this.model.spec,
+      images,
+      ...this.counters,
+      emaUpdates: this.ema.updates,
+      best: this.stopping.best,
+      results: this.results,
+    };
+  }
+
+  #place(model: DetectionModel): DetectionModel {
+    const layout = this.config.memoryFormat === "channels-last" ? ({ memoryFormat: "channels_last" } as const) : {};
+    return model.to({ device: this.device, ...layout });
+  }
+}
+
+function trainedSpec({ model, auxiliary }: TrainConfig): ModelSpec {
+  const spec = loadModelSpec(model);
+  return auxiliary ? spec : withoutAuxiliary(spec);
+}
+
+function useThreads({ threads }: TrainConfig): void {
+  setNumThreads(threads === 0 ? availableParallelism() : threads);
+}
+
+function restoreGenerator(bytes: Uint8Array): void {
+  using state = tensor(bytes);
+  setGeneratorState(state);
+}
