@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import sharp from "sharp";
+import { z } from "zod";
 import { CLASS_NAMES, loadDigits, SPLITS, type Split } from "./digits.js";
 import { Random } from "./random.js";
 import { composeScene, type Scene } from "./scenes.js";
@@ -16,12 +17,11 @@ export interface DatasetSize {
   seed: number;
 }
 
-export interface WrittenDataset {
-  /** The data.yaml to train on. */
-  file: string;
-  scenes: Record<Split, number>;
-  boxes: Record<Split, number>;
-}
+const Counts = z.object({ train: z.number(), val: z.number(), test: z.number() });
+
+/** What is on disk: how many scenes and boxes a split. */
+export const Written = z.object({ scenes: Counts, boxes: Counts });
+export type Written = z.output<typeof Written>;
 
 /** High enough that JPEG's blocks do not blur the ink's edge. */
 const JPEG_QUALITY = 92;
@@ -34,11 +34,10 @@ const IN_FLIGHT = 8;
 const SUMMARY = "summary.json";
 
 /** @returns the data set in `folder`, composed now unless it was already there */
-export async function writeDataset(folder: string, wanted: DatasetSize): Promise<WrittenDataset> {
+export async function writeDataset(folder: string, wanted: DatasetSize): Promise<Written> {
   const key = JSON.stringify({ ...wanted, version: COMPOSITION_VERSION });
-  const file = join(folder, "data.yaml");
   const known = readSummary(folder, key);
-  if (known) return { file, scenes: wanted.scenes, boxes: known.boxes };
+  if (known) return known;
 
   rmSync(folder, { recursive: true, force: true });
   const digits = loadDigits();
@@ -54,17 +53,18 @@ export async function writeDataset(folder: string, wanted: DatasetSize): Promise
     }
     await Promise.all(pending);
   }
-  writeFileSync(file, dataYaml());
-  writeFileSync(join(folder, SUMMARY), JSON.stringify({ key, boxes }));
-  return { file, scenes: wanted.scenes, boxes };
+  writeFileSync(join(folder, "data.yaml"), dataYaml());
+  const written = { scenes: wanted.scenes, boxes };
+  writeFileSync(join(folder, SUMMARY), JSON.stringify({ key, written }));
+  return written;
 }
 
 /** The set that `folder` holds, when it is whole and was composed with the same key. */
-function readSummary(folder: string, key: string): Pick<WrittenDataset, "boxes"> | undefined {
+function readSummary(folder: string, key: string): Written | undefined {
   const file = join(folder, SUMMARY);
   if (!existsSync(file)) return undefined;
-  const summary = JSON.parse(readFileSync(file, "utf8")) as { key: string; boxes: Record<Split, number> };
-  return summary.key === key ? summary : undefined;
+  const summary = z.object({ key: z.string(), written: Written }).safeParse(JSON.parse(readFileSync(file, "utf8")));
+  return summary.success && summary.data.key === key ? summary.data.written : undefined;
 }
 
 async function writeScene(folder: string, split: Split, index: number, scene: Scene): Promise<void> {
