@@ -19,6 +19,8 @@ enum class Activation : int64_t { identity = 0, silu = 1, relu = 2 };
 
 /// Rows handled together: small enough to stay in cache, large enough to make splitting cheap.
 constexpr int64_t rowsPerBlock = 256;
+/// Rows summed in float32 before the sum goes into a float64: keeps the rounding of long sums out of the statistics.
+constexpr int64_t rowsPerSum = 8;
 
 template <typename A>
 YOLOV9_INLINE A activate(A z, Activation activation) {
@@ -159,6 +161,13 @@ void overRows(int64_t rows, const Body& body) {
   });
 }
 
+YOLOV9_CLONES void addTo(double* totals, const float* partial, int64_t width) {
+  for (int64_t i = 0; i < width; ++i) totals[i] += static_cast<double>(partial[i]);
+}
+YOLOV9_CLONES void addTo(double* totals, const double* partial, int64_t width) {
+  for (int64_t i = 0; i < width; ++i) totals[i] += partial[i];
+}
+
 /// Sums over rows: body(firstRow, rows, partial) adds into partial[width]; partials are added up in float64, always in
 /// the same order, so that results do not depend on which thread was faster.
 template <typename A, typename Body>
@@ -170,10 +179,12 @@ std::vector<double> sumOverRows(int64_t rows, int64_t width, const Body& body) {
     std::vector<A> partial(width);
     for (int64_t group = from; group < to; ++group) {
       for (int64_t block = group * blocks / groups; block < (group + 1) * blocks / groups; ++block) {
-        std::fill(partial.begin(), partial.end(), A(0));
-        const int64_t first = block * rowsPerBlock;
-        body(first, std::min(rowsPerBlock, rows - first), partial.data());
-        for (int64_t i = 0; i < width; ++i) totals[group * width + i] += static_cast<double>(partial[i]);
+        const int64_t end = std::min((block + 1) * rowsPerBlock, rows);
+        for (int64_t first = block * rowsPerBlock; first < end; first += rowsPerSum) {
+          std::fill(partial.begin(), partial.end(), A(0));
+          body(first, std::min(rowsPerSum, end - first), partial.data());
+          addTo(totals.data() + group * width, partial.data(), width);
+        }
       }
     }
   });

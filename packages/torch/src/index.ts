@@ -29,7 +29,12 @@ export type { Capabilities, MemoryStatistics } from "./native.js";
 export { buffer, Module, parameter } from "./nn/module.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { BatchNorm2d } from "./nn/batch-norm2d.js";
-export { batchNormActivation, type Activation, type NormalisedInput } from "./nn/batch-norm-activation.js";
+export {
+  batchNormActivation,
+  withPlainKernels,
+  type Activation,
+  type NormalisedInput,
+} from "./nn/batch-norm-activation.js";
 export { SGD, type ParameterGroup } from "./optim/sgd.js";
 export { clipGradNorm } from "./optim/clip-grad-norm.js";
 

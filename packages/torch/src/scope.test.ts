@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { conv2d, memory, noGrad, randn, Scope, scope, tensor, zeros, type Tensor } from "./index.js";
+import { conv2d, memory, noGrad, randn, Scope, scope, zeros, type Tensor } from "./index.js";
 
 const live = () => memory().liveTensors;
 

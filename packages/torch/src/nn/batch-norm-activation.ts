@@ -3,9 +3,9 @@ import { callOperator } from "../dispatch.js";
 import type { Tensor } from "../tensor.js";
 import type { BatchNorm2d } from "./batch-norm2d.js";
 
-export type Activation = "identity" | "silu" | "relu";
+export type Activation = "none" | "silu" | "relu";
 
-const activationCodes: Readonly<Record<Activation, number>> = { identity: 0, silu: 1, relu: 2 };
+const activationCodes: Readonly<Record<Activation, number>> = { none: 0, silu: 1, relu: 2 };
 
 /** A convolution's output and the normalisation that follows it. */
 export interface NormalisedInput {
@@ -25,6 +25,8 @@ export function batchNormActivation(
   activation: Activation,
 ): Tensor {
   const { norm } = first;
+  if (!fusedKernels)
+    return activate(second === undefined ? normalised(first) : normalised(first).add(normalised(second)), activation);
   for (const each of [norm, second?.norm]) if (each?.training === true) each.num_batches_tracked.add_(1).dispose();
   return callOperator("yolov9::batch_norm_activation", "", [
     ...operands(first),
@@ -34,6 +36,30 @@ export function batchNormActivation(
     norm.eps,
     activationCodes[activation],
   ]) as Tensor;
+}
+
+let fusedKernels = true;
+
+/**
+ * Runs a function in which `batchNormActivation` is done by libtorch's separate operators, for checking the fused kernel
+ * and timing it: results differ by the rounding of float32 only.
+ */
+export function withPlainKernels<T>(body: () => T): T {
+  const before = fusedKernels;
+  fusedKernels = false;
+  try {
+    return body();
+  } finally {
+    fusedKernels = before;
+  }
+}
+
+function normalised({ input, norm }: NormalisedInput): Tensor {
+  return norm.forward(input);
+}
+
+function activate(z: Tensor, activation: Activation): Tensor {
+  return activation === "silu" ? z.silu() : activation === "relu" ? z.relu() : z;
 }
 
 function operands({ input, norm }: NormalisedInput): Tensor[] {

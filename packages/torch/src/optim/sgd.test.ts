@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { clipGradNorm, memory, parameter, SGD, tensor, type Tensor } from "../index.js";
+import { clipGradNorm, memory, parameter, SGD, tensor } from "../index.js";
 
 /** The update of torch.optim.SGD written out for one number. */
 function reference(
