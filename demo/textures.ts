@@ -20,6 +20,8 @@ const DARK_LIGHTNESS = [0.1, 0.36] as const;
 const LIGHT_LIGHTNESS = [0.66, 0.94] as const;
 /** The pattern's lightness differs from the paper's by at most this, which keeps it away from the ink's. */
 const PATTERN_CONTRAST = 0.14;
+/** A texture has one hue and saturation; of its lightness so many steps are told apart. */
+const SHADES = 512;
 /** Noise of three scales, in cells across the image, and its strength in lightness. */
 const NOISE_OCTAVES = [
   { cells: 3, strength: 0.09 },
@@ -37,11 +39,15 @@ export function drawTexture(random: Random, size: number): Texture {
   const pattern = random.pick([ruledLines, grid, stripes, dots, plain])(random, size);
   const noise = NOISE_OCTAVES.map(({ cells, strength }) => ({ at: valueNoise(random, cells, size), strength }));
 
+  const shades = Array.from({ length: SHADES }, (_, shade) => hsl(hue, saturation, shade / (SHADES - 1)));
   const data = new Uint8Array(size * size * 3);
+  let pixel = 0;
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
-      const grain = noise.reduce((sum, { at, strength }) => sum + strength * at(x, y), 0);
-      data.set(hsl(hue, saturation, lightness + grain + patternStep * pattern(x, y)), (y * size + x) * 3);
+      let light = lightness + patternStep * pattern(x, y);
+      for (const { at, strength } of noise) light += strength * at(x, y);
+      const shade = shades[Math.round(Math.min(Math.max(light, 0), 1) * (SHADES - 1))]!;
+      for (let channel = 0; channel < 3; channel++) data[pixel++] = shade[channel]!;
     }
   }
   return { image: { data, width: size, height: size }, isDark };
