@@ -120,7 +120,10 @@ export function canStroke(text: string): boolean {
 
 /** Width of a text in pixels when its capitals are `capHeight` pixels high. */
 export function strokeWidth(text: string, capHeight: number): number {
-  const units = Array.from(text).reduce((sum, character) => sum + glyph(character)[0] + LETTER_SPACING, -LETTER_SPACING);
+  const units = Array.from(text).reduce(
+    (sum, character) => sum + glyph(character)[0] + LETTER_SPACING,
+    -LETTER_SPACING,
+  );
   return (Math.max(0, units) * capHeight) / CAP_HEIGHT;
 }
 

@@ -1,10 +1,10 @@
 import { manualSeed, noGrad, rand, scope, setNumThreads } from "@yolov9/torch";
+import { readOnnxMetadata } from "@yolov9/runtime";
 import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildModel, loadModelSpec, type DetectionModel } from "../model/index.js";
 import { ExportError } from "./block-exporters.js";
 import { deployed, exportModel } from "./export-model.js";
-import { readMetadata } from "./onnx-schema.js";
 import { toOnnx } from "./to-onnx.js";
 
 /** Fresh weights, with statistics in every batch norm that folding must not forget. */
@@ -68,14 +68,14 @@ describe("exportModel", () => {
       width: 96,
       date: new Date(0),
     });
-    expect(Object.fromEntries(readMetadata(file))).toEqual({
+    expect(Object.fromEntries(readOnnxMetadata(file))).toEqual({
       "yolov9.format": "1",
       task: "detect",
       model: "gelan-t",
       names: '{"0":"RBC","1":"WBC","2":"Platelets"}',
       stride: "[8,16,32]",
       imgsz: "[64,96]",
-      letterbox: '{"pad":114,"scaleUp":true}',
+      letterbox: '{"pad":114,"scaleUp":true,"kernel":"auto"}',
       confidence: "0.25",
       iou: "0.45",
       date: "1970-01-01T00:00:00.000Z",

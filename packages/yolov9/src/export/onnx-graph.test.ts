@@ -1,9 +1,9 @@
+import { readOnnxMetadata } from "@yolov9/runtime";
 import * as ort from "onnxruntime-node";
 import { describe, expect, it } from "vitest";
 import { decodeBoxes } from "./decode-boxes.js";
 import * as layers from "./layers.js";
 import { OnnxGraph, OPSETS } from "./onnx-graph.js";
-import { readMetadata } from "./onnx-schema.js";
 
 async function run(
   graph: OnnxGraph,
@@ -54,7 +54,7 @@ describe("OnnxGraph", () => {
     const graph = new OnnxGraph("test");
     graph.output("output", graph.node("Relu", [graph.input("input", [1])]), [1]);
     const file = graph.toFile(17, new Map([["names", '{"0":"Zelle – 細胞"}']]), "0");
-    expect(readMetadata(file).get("names")).toBe('{"0":"Zelle – 細胞"}');
+    expect(readOnnxMetadata(file).get("names")).toBe('{"0":"Zelle – 細胞"}');
   });
 
   it("shares equal constants and gives every value its own name", () => {

@@ -135,9 +135,3 @@ export function encodeModel(model: ModelProto): Uint8Array {
   if (problem !== null) throw new Error(`the ONNX model cannot be written: ${problem}`);
   return modelType.encode(model).finish();
 }
-
-/** The metadata of an `.onnx` file, as a map. Everything else of the file is skipped. */
-export function readMetadata(file: Uint8Array): Map<string, string> {
-  const model = modelType.toObject(modelType.decode(file), { longs: Number, arrays: true }) as ModelProto;
-  return new Map(model.metadata_props.map(({ key, value }) => [key, value]));
-}

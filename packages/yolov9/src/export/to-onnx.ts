@@ -2,6 +2,8 @@
  * A fused deploy model as an ONNX file: the model's steps in their order, then the decoding of boxes, with everything that a reader
  * needs to use the file alone in its metadata. Detaching and fusing come before, checking after: see `export-model.ts`.
  */
+import { METADATA_FORMAT } from "@yolov9/runtime";
+import { LETTERBOX_PAD } from "@yolov9/vision";
 import type { DetectionModel } from "../model/detection-model.js";
 import { IMAGE } from "../model/spec.js";
 import { packageVersion } from "../version.js";
@@ -11,16 +13,14 @@ import { decodeBoxes } from "./decode-boxes.js";
 import { OnnxGraph, type Value } from "./onnx-graph.js";
 
 /** Names of the file's one input and one output. */
-export const INPUT_NAME = "images";
-export const OUTPUT_NAME = "output0";
-
-/** Version of the metadata below; a reader refuses a newer one. */
-const METADATA_FORMAT = "1";
+const INPUT_NAME = "images";
+const OUTPUT_NAME = "output0";
 
 /** What a reader of the file should use unless told otherwise. */
 const DEFAULT_CONFIDENCE = 0.25;
 const DEFAULT_IOU = 0.45;
-const LETTERBOX = { pad: 114, scaleUp: true };
+/** As in validation, so that a reader gets the boxes that were measured. */
+const LETTERBOX = { pad: LETTERBOX_PAD, scaleUp: true, kernel: "auto" };
 
 export interface OnnxOptions {
   /** Input size in pixels, multiples of the largest stride; the size to prefer where it is free. Default 640 × 640. */

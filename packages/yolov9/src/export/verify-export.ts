@@ -2,10 +2,9 @@
  * Whether an exported file computes what was trained: the training model's lead output against the fused model, and ONNX Runtime
  * against libtorch, on one picture of random colours. It measures; what to do about a difference is the caller's matter.
  */
+import { Detector } from "@yolov9/runtime";
 import { generatorState, manualSeed, noGrad, rand, scope, setGeneratorState, type Tensor } from "@yolov9/torch";
-import * as ort from "onnxruntime-node";
 import type { DetectionModel } from "../model/detection-model.js";
-import { INPUT_NAME, OUTPUT_NAME } from "./to-onnx.js";
 
 export interface OutputDifference {
   /** Largest difference of a box coordinate, in input pixels. */
@@ -43,12 +42,9 @@ export async function verifyExport(
   try {
     const fused = decoded(deploy, images);
     const wanted = decoded(trained, images);
-    const session = await ort.InferenceSession.create(file);
-    const input = new ort.Tensor("float32", floats(images), images.shape);
-    const outputs = await session.run({ [INPUT_NAME]: input });
-    await session.release();
-    const actual = outputs[OUTPUT_NAME]?.data;
-    if (!(actual instanceof Float32Array)) throw new Error(`the exported file has no float output ${OUTPUT_NAME}`);
+    const detector = await Detector.load(file);
+    const actual = await detector.predict(floats(images), size);
+    await detector.dispose();
     const rows = 4 + deploy.classCount;
     return {
       fusing: outputDifference(wanted, fused, size.batch, rows),

@@ -4,6 +4,11 @@
  */
 import type { LossItems, Targets } from "../loss/index.js";
 
+export interface InputSize {
+  readonly width: number;
+  readonly height: number;
+}
+
 export interface PredictionInput {
   /** [batchSize, 3, height, width] planar RGB, 0 … 255. */
   readonly images: Uint8Array;
@@ -26,8 +31,8 @@ export interface Predictor {
   readonly classCount: number;
   /** Names of the classes, where the weights carry them. */
   readonly names: readonly string[] | undefined;
-  /** Sizes that the predictor insists on; absent where any will do. */
-  readonly fixed?: { readonly batchSize?: number; readonly width?: number; readonly height?: number };
+  /** The input size that it was made for, in pixels, where that is known. */
+  readonly inputSize: InputSize | undefined;
   predict(input: PredictionInput): Promise<Predictions>;
   close(): Promise<void>;
 }

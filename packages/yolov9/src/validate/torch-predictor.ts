@@ -1,19 +1,22 @@
 /** A model on libtorch as a predictor: evaluation mode, no gradients, losses of the lead head where they are wanted. */
-import { noGrad, resolveDevice, scope, tensor, type Tensor } from "@yolov9/torch";
+import { noGrad, scope, tensor, type Tensor } from "@yolov9/torch";
 import type { DetectionLoss, LossItems } from "../loss/index.js";
 import type { DetectionModel } from "../model/index.js";
-import type { PredictionInput, Predictions, Predictor } from "./predictor.js";
+import type { InputSize, PredictionInput, Predictions, Predictor } from "./predictor.js";
 
 const BYTE_RANGE = 255;
 
 export interface TorchPredictorOptions {
   /** Computes validation losses from raw levels and targets. */
   readonly loss?: DetectionLoss | undefined;
+  /** The size that the model was trained with. */
+  readonly inputSize?: InputSize | undefined;
   /** Whether `close` frees the model. Default false: the caller keeps it. */
   readonly ownsModel?: boolean;
 }
 
 export class TorchPredictor implements Predictor {
+  readonly inputSize: InputSize | undefined;
   readonly #model: DetectionModel;
   readonly #loss: DetectionLoss | undefined;
   readonly #ownsModel: boolean;
@@ -21,6 +24,7 @@ export class TorchPredictor implements Predictor {
 
   /** @param model where its weights are; its mode is restored after every batch */
   constructor(model: DetectionModel, options: TorchPredictorOptions = {}) {
+    this.inputSize = options.inputSize;
     this.#model = model;
     this.#loss = options.loss;
     this.#ownsModel = options.ownsModel ?? false;
@@ -73,9 +77,4 @@ export class TorchPredictor implements Predictor {
     if (this.#loss === undefined || targets === undefined) return undefined;
     return this.#loss.compute({ lead: outputs.lead, auxiliaries: [] }, targets).items;
   }
-}
-
-/** Moves a model to a device by its wanted name ("auto", "cpu", "cuda:0"). */
-export function placeModel(model: DetectionModel, device: string): DetectionModel {
-  return model.to({ device: resolveDevice(device) });
 }

@@ -14,6 +14,8 @@ import { TorchPredictor } from "./torch-predictor.js";
 /** Thresholds of the published evaluation: nearly every box counts, overlapping ones are kept up to an IoU of 0.7. */
 export const VALIDATION_SUPPRESSION: SuppressionOptions = { confidence: 0.001, iou: 0.7, maxDetections: 300 };
 
+const DEFAULT_IMAGE_SIZE = 640;
+
 export interface ValidateOptions extends Partial<SuppressionOptions> {
   /** Class names of the data set. */
   readonly names: readonly string[];
@@ -21,7 +23,7 @@ export interface ValidateOptions extends Partial<SuppressionOptions> {
   readonly imageSize: number;
   readonly batchSize: number;
   /** Worker threads that decode. */
-  readonly workers?: number;
+  readonly workers?: number | undefined;
   /** An evaluation loader of the same samples, for those who validate often: its pictures stay decoded. It is not closed. */
   readonly loader?: Loader | undefined;
   /** Called after every batch with the number of images done so far. */
@@ -76,10 +78,22 @@ export async function validate(
 /** A loader as validation wants it: in order, letterboxed to a square, every image once. */
 export function evaluationLoader(
   samples: readonly Sample[],
-  options: { readonly imageSize: number; readonly batchSize: number; readonly workers?: number },
+  options: { readonly imageSize: number; readonly batchSize: number; readonly workers?: number | undefined },
 ): Loader {
   const { imageSize, batchSize, workers } = options;
   return new Loader(samples, { imageSize, batchSize, ...(workers === undefined ? {} : { workers }) });
+}
+
+/**
+ * Side of the square input to validate with: what the user wants, else what the predictor was made for, else 640.
+ * @throws Error when it was made for an oblong
+ */
+export function squareInput({ inputSize }: Predictor, wanted: number | undefined): number {
+  if (wanted !== undefined || inputSize === undefined) return wanted ?? DEFAULT_IMAGE_SIZE;
+  const { width, height } = inputSize;
+  if (width !== height)
+    throw new Error(`the model takes ${width} x ${height} pixels, but validation letterboxes to squares`);
+  return width;
 }
 
 interface Collected {

@@ -1,0 +1,46 @@
+/**
+ * What the commands have in common: options from a configuration schema next to options of their own, resolved into one checked
+ * configuration, examples under the help, and JSON on standard output.
+ */
+import type { Command } from "commander";
+import type { z } from "zod";
+import { addConfigOptions, resolveConfig, type ConfigSchema } from "../config/index.js";
+
+export interface CommandDefinition<Schema extends ConfigSchema> {
+  readonly description: string;
+  readonly schema: Schema;
+  /** Lines that could be typed, each with what it does. */
+  readonly examples: readonly (readonly [line: string, meaning: string])[];
+}
+
+/** Gives a command its description, its options and examples. */
+export function describeCommand<Schema extends ConfigSchema>(
+  command: Command,
+  { description, schema, examples }: CommandDefinition<Schema>,
+): Command {
+  addConfigOptions(command.description(description), schema);
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, meaning]) => `  ${line.padEnd(width)}  # ${meaning}`);
+  return command.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);
+}
+
+/** The command's own options (`own`) and the configuration that file and flags make together. */
+export function configurationOf<Schema extends ConfigSchema>(
+  command: Command,
+  schema: Schema,
+  more: Readonly<Record<string, unknown>> = {},
+): z.output<Schema> {
+  const flags = { ...command.opts<Record<string, unknown>>(), ...more };
+  const { config: file } = flags;
+  return resolveConfig(schema, { flags, file: typeof file === "string" ? file : undefined });
+}
+
+/** One JSON value and nothing else on standard output. */
+export function printJson(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
+}
+
+/** A remark that must not disturb what is piped: standard error. */
+export function note(text: string): void {
+  process.stderr.write(`${text}\n`);
+}

@@ -1,0 +1,55 @@
+/**
+ * The `yolov9` program: its commands, and what happens when one fails. What a command does is in the file named after it; each
+ * loads its stage only when it runs, so that `--help` is quick and works without libtorch.
+ */
+import { Command, CommanderError } from "commander";
+import { addDetectCommand } from "./detect.js";
+import { addDoctorCommand } from "./doctor.js";
+import { addExportCommand } from "./export.js";
+import { addInfoCommand } from "./info.js";
+import { addTrainCommand } from "./train.js";
+import { describeFailure } from "./user-error.js";
+import { packageVersion } from "../version.js";
+import { addValCommand } from "./val.js";
+
+const EXIT_FAILURE = 1;
+const EXIT_USAGE = 2;
+
+/** The commands, ready to parse. */
+export function yolov9Program(): Command {
+  const program = new Command("yolov9")
+    .description("YOLOv9 with PGI and GELAN: train, validate, export and detect")
+    .version(packageVersion())
+    .exitOverride()
+    .showHelpAfterError("(run with --help for the options)")
+    .configureHelp({ showGlobalOptions: false });
+  addTrainCommand(program);
+  addValCommand(program);
+  addExportCommand(program);
+  addDetectCommand(program);
+  addInfoCommand(program);
+  addDoctorCommand(program);
+  return program;
+}
+
+/**
+ * Runs one command line.
+ * @param args without `node` and the script's name
+ * @returns the exit code: 0, 1 for a failure, 2 for a wrong command line
+ */
+export async function run(args: readonly string[]): Promise<number> {
+  try {
+    await yolov9Program().parseAsync(args, { from: "user" });
+    return Number(process.exitCode ?? 0);
+  } catch (error) {
+    // Commander has printed its own message by now.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
+    console.error(describeFailure(error, isDebug()));
+    return EXIT_FAILURE;
+  }
+}
+
+function isDebug(): boolean {
+  const { DEBUG } = process.env;
+  return DEBUG !== undefined && DEBUG !== "" && DEBUG !== "0";
+}

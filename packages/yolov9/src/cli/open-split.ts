@@ -1,0 +1,25 @@
+/** Opens one split of a data set for a command, and tells what had to be left out. */
+import { openDataset, problemText, type Dataset, type Problem, type Sample, type SplitName } from "../data/index.js";
+import { note } from "./command.js";
+import { UserError } from "./user-error.js";
+
+/** So many problems are printed one by one. */
+const SHOWN_PROBLEMS = 10;
+
+/** @throws UserError when the data set has no such split */
+export async function openSplit(
+  path: string,
+  split: SplitName,
+): Promise<{ dataset: Dataset; samples: readonly Sample[] }> {
+  const dataset = await openDataset(path, { splits: [split] });
+  const samples = dataset.splits[split];
+  if (samples === undefined) throw new UserError(`${path}: the data set has no split "${split}"`);
+  reportProblems(dataset.problems);
+  return { dataset, samples };
+}
+
+/** One line a problem on standard error; many are counted. */
+export function reportProblems(problems: readonly Problem[]): void {
+  for (const problem of problems.slice(0, SHOWN_PROBLEMS)) note(`warning: ${problemText(problem)}`);
+  if (problems.length > SHOWN_PROBLEMS) note(`warning: and ${problems.length - SHOWN_PROBLEMS} more`);
+}

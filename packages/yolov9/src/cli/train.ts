@@ -1,0 +1,31 @@
+/** `yolov9 train`: trains a model on a data set. */
+import type { Command } from "commander";
+import { TrainConfig } from "../config/index.js";
+import { configurationOf, describeCommand } from "./command.js";
+
+export function addTrainCommand(program: Command): void {
+  const command = program.command("train");
+  describeCommand(command, {
+    description: "train a model on a data set, validating after every epoch",
+    schema: TrainConfig,
+    examples: [
+      ["yolov9 train --data data.yaml --model yolov9-t", "from scratch, with the auxiliary branch (PGI)"],
+      ["yolov9 train --data bccd/ --imgsz 320 --epochs 40 --close-mosaic 10", "a Pascal VOC folder"],
+      ["yolov9 train --config train.yaml --lr0 0.005", "keys from a file, one of them overruled"],
+      ["yolov9 train --resume runs/train/yolov9-t", "go on with a stopped run"],
+    ],
+  }).action(() => train(command));
+}
+
+async function train(command: Command): Promise<void> {
+  const config = configurationOf(command, TrainConfig);
+  const stage = await import("../train/index.js");
+  const { best, last, epochs, ended, bestEpoch, results } = await stage.train(config);
+  const metrics = results.find(({ epoch }) => epoch === bestEpoch)?.metrics;
+  if (metrics !== undefined) {
+    console.log(
+      `best epoch ${bestEpoch} of ${epochs}: mAP50 ${metrics.AP50.toFixed(3)}, mAP50-95 ${metrics.AP.toFixed(3)}`,
+    );
+  }
+  console.log(ended === "interrupted" ? last : best);
+}

@@ -1,0 +1,101 @@
+/**
+ * A picture file in, detections in the picture's own pixels out, with any predictor: decode, letterbox, predict, suppress, map back.
+ * The same decoding and letterbox as in validation, so that the same weights find the same boxes.
+ */
+import { fromLetterbox, letterboxImage, nonMaxSuppression, type Detections, type RgbImage } from "@yolov9/vision";
+import { decodeImage } from "../data/index.js";
+import type { Predictor } from "../validate/predictor.js";
+import type { DetectedBox, DetectedImage } from "./detected-image.js";
+
+export interface DetectOptions {
+  /** Size of the network input in pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Lowest score of a detection. */
+  readonly confidence: number;
+  /** IoU above which the weaker box is dropped. */
+  readonly iou: number;
+  readonly maxDetections: number;
+  /** Class numbers to keep. Default all. */
+  readonly classes?: readonly number[] | undefined;
+  /** Whether boxes suppress those of other classes too. */
+  readonly agnostic?: boolean;
+}
+
+export interface DecodedPicture {
+  readonly path: string;
+  readonly image: RgbImage;
+  /** What decoding took. */
+  readonly milliseconds: number;
+}
+
+export class PictureDetector {
+  readonly #predictor: Predictor;
+  readonly #options: DetectOptions;
+  readonly #names: readonly string[];
+
+  constructor(predictor: Predictor, options: DetectOptions) {
+    this.#predictor = predictor;
+    this.#options = options;
+    this.#names = predictor.names ?? Array.from({ length: predictor.classCount }, (_, i) => String(i));
+  }
+
+  /**
+   * A picture as it is looked at, after its EXIF orientation.
+   * @throws Error when it cannot be decoded
+   */
+  async decode(path: string): Promise<DecodedPicture> {
+    const started = performance.now();
+    const image = await decodeImage(path);
+    return { path, image, milliseconds: performance.now() - started };
+  }
+
+  async detect({ path, image: picture, milliseconds: decoding }: DecodedPicture): Promise<DetectedImage> {
+    const { width, height, classes, ...thresholds } = this.#options;
+    const started = performance.now();
+    const { image, geometry } = letterboxImage(picture, width, height, { kernel: "auto" });
+    const images = planes(image.data);
+    const prepared = performance.now();
+    const { values, anchors } = await this.#predictor.predict({ images, batchSize: 1, width, height });
+    const predicted = performance.now();
+    const found = nonMaxSuppression(values, {
+      ...thresholds,
+      classCount: this.#predictor.classCount,
+      anchors,
+      multiLabel: false,
+      ...(classes === undefined ? {} : { classes }),
+    });
+    const boxes = fromLetterbox(found.boxes, geometry, picture.width, picture.height);
+    const milliseconds = {
+      preprocess: decoding + prepared - started,
+      inference: predicted - prepared,
+      nms: performance.now() - predicted,
+    };
+    return { path, width: picture.width, height: picture.height, boxes: this.#named(found, boxes), milliseconds };
+  }
+
+  #named({ scores, classes, count }: Detections, boxes: Float32Array): DetectedBox[] {
+    return Array.from({ length: count }, (_, i) => {
+      const classIndex = classes[i]!;
+      const [x1, y1, x2, y2] = boxes.subarray(4 * i, 4 * i + 4);
+      return {
+        box: [x1!, y1!, x2!, y2!],
+        score: scores[i]!,
+        classIndex,
+        className: this.#names[classIndex] ?? String(classIndex),
+      };
+    });
+  }
+}
+
+/** Interleaved RGB to planes R, G, B. */
+function planes(rgb: Uint8Array | Uint8ClampedArray): Uint8Array {
+  const size = rgb.length / 3;
+  const out = new Uint8Array(rgb.length);
+  for (let pixel = 0, from = 0; pixel < size; pixel++, from += 3) {
+    out[pixel] = rgb[from]!;
+    out[pixel + size] = rgb[from + 1]!;
+    out[pixel + 2 * size] = rgb[from + 2]!;
+  }
+  return out;
+}
