@@ -17,38 +17,84 @@ export interface SampleTable {
   readonly boxes: Float32Array;
   /** [rows]. */
   readonly classes: Int32Array;
+  /** [rows + 1] rings of row r are ringStart[r] … ringStart[r + 1]; all zero without polygons. */
+  readonly ringStart: Int32Array;
+  /** [rings + 1] values of ring r are pointStart[r] … pointStart[r + 1]. */
+  readonly pointStart: Int32Array;
+  /** x y x y … in pixels. */
+  readonly points: Float32Array;
 }
 
 export function packSamples(samples: readonly Sample[]): SampleTable {
-  const boxStart = sharedInt32(samples.length + 1);
-  for (const [i, { crowd }] of samples.entries()) {
-    boxStart[i + 1] = boxStart[i]! + crowd.reduce((count, flag) => count + (flag === 0 ? 1 : 0), 0);
-  }
-  const rows = boxStart[samples.length]!;
-  const boxes = new Float32Array(new SharedArrayBuffer(rows * 4 * Float32Array.BYTES_PER_ELEMENT));
-  const classes = sharedInt32(rows);
-  let row = 0;
+  const boxStart = [0];
+  const boxes: number[] = [];
+  const classes: number[] = [];
+  const ringStart = [0];
+  const rings: Float32Array[] = [];
   for (const sample of samples) {
-    for (let i = 0; i < sample.classes.length; i++) {
-      if (sample.crowd[i] !== 0) continue;
-      boxes.set(sample.boxes.subarray(i * 4, i * 4 + 4), row * 4);
-      classes[row++] = sample.classes[i]!;
+    for (let row = 0; row < sample.classes.length; row++) {
+      if (sample.crowd[row] !== 0) continue;
+      boxes.push(...sample.boxes.subarray(row * 4, row * 4 + 4));
+      classes.push(sample.classes[row]!);
+      rings.push(...(sample.polygons?.[row] ?? []));
+      ringStart.push(rings.length);
     }
+    boxStart.push(classes.length);
   }
-  const widths = sharedInt32(samples.length);
-  widths.set(samples.map(({ width }) => width));
-  const heights = sharedInt32(samples.length);
-  heights.set(samples.map(({ height }) => height));
-  return { paths: samples.map(({ path }) => path), widths, heights, boxStart, boxes, classes };
+  return {
+    paths: samples.map(({ path }) => path),
+    widths: sharedInt32(samples.map(({ width }) => width)),
+    heights: sharedInt32(samples.map(({ height }) => height)),
+    boxStart: sharedInt32(boxStart),
+    boxes: sharedFloat32([boxes]),
+    classes: sharedInt32(classes),
+    ringStart: sharedInt32(ringStart),
+    pointStart: sharedInt32(runningTotals(rings.map(({ length }) => length))),
+    points: sharedFloat32(rings),
+  };
 }
 
-/** @returns boxes [n*4] and classes [n] of one sample, as views */
-export function rowsOf(table: SampleTable, index: number): { boxes: Float32Array; classes: Int32Array } {
+/** What is annotated in one picture, as views into the table. */
+export interface AnnotatedRows {
+  /** [n*4] x1 y1 x2 y2 in pixels. */
+  readonly boxes: Float32Array;
+  /** [n]. */
+  readonly classes: Int32Array;
+  /** [n] outlines as rings of x y in pixels; an empty list for a row that is only a box. */
+  readonly polygons: readonly (readonly Float32Array[])[];
+}
+
+export function rowsOf(table: SampleTable, index: number): AnnotatedRows {
   const from = table.boxStart[index]!;
   const to = table.boxStart[index + 1]!;
-  return { boxes: table.boxes.subarray(from * 4, to * 4), classes: table.classes.subarray(from, to) };
+  return {
+    boxes: table.boxes.subarray(from * 4, to * 4),
+    classes: table.classes.subarray(from, to),
+    polygons: Array.from({ length: to - from }, (_, row) => ringsOf(table, from + row)),
+  };
 }
 
-function sharedInt32(length: number): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(length * Int32Array.BYTES_PER_ELEMENT));
+function ringsOf({ ringStart, pointStart, points }: SampleTable, row: number): Float32Array[] {
+  const first = ringStart[row]!;
+  return Array.from({ length: ringStart[row + 1]! - first }, (_, ring) =>
+    points.subarray(pointStart[first + ring], pointStart[first + ring + 1]),
+  );
+}
+
+function runningTotals(lengths: readonly number[]): number[] {
+  let total = 0;
+  return [0, ...lengths.map((length) => (total += length))];
+}
+
+function sharedInt32(values: readonly number[]): Int32Array {
+  const shared = new Int32Array(new SharedArrayBuffer(values.length * Int32Array.BYTES_PER_ELEMENT));
+  shared.set(values);
+  return shared;
+}
+
+function sharedFloat32(parts: readonly ArrayLike<number>[]): Float32Array {
+  const starts = runningTotals(parts.map(({ length }) => length));
+  const shared = new Float32Array(new SharedArrayBuffer(starts.at(-1)! * Float32Array.BYTES_PER_ELEMENT));
+  for (const [i, part] of parts.entries()) shared.set(part, starts[i]);
+  return shared;
 }

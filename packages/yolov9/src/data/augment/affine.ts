@@ -62,42 +62,7 @@ export function invert([a, b, c, d, e, f]: Affine): Affine {
   ];
 }
 
-/** Which moved boxes are kept: the published recipe's limits. */
-const MIN_SIDE = 2;
-const MIN_AREA_RATIO = 0.1;
-const MAX_ASPECT = 100;
-const EPSILON = 1e-16;
-
-/** Boxes that are being gathered for one training image: five numbers a row, class x1 y1 x2 y2, in output pixels. */
-export type BoxList = number[];
-
-/**
- * Move one box by the map, clip it to the output, and keep it unless too little is left of it.
- * @param box x1 y1 x2 y2 on the canvas, already clipped to it
- * @param scale of the map; what is left is compared with the box's scaled area
- */
-export function pushMovedBox(
-  boxes: BoxList,
-  classIndex: number,
-  [x1, y1, x2, y2]: readonly [number, number, number, number],
-  [a, b, c, d, e, f]: Affine,
-  scale: number,
-  outputSize: number,
-): void {
-  const centreX = a * ((x1 + x2 - 1) / 2) + b * ((y1 + y2 - 1) / 2) + c + 0.5;
-  const centreY = d * ((x1 + x2 - 1) / 2) + e * ((y1 + y2 - 1) / 2) + f + 0.5;
-  // Extremes of the four moved corners around the moved centre.
-  const halfWidth = (Math.abs(a) * (x2 - x1) + Math.abs(b) * (y2 - y1)) / 2;
-  const halfHeight = (Math.abs(d) * (x2 - x1) + Math.abs(e) * (y2 - y1)) / 2;
-  const left = Math.max(centreX - halfWidth, 0);
-  const top = Math.max(centreY - halfHeight, 0);
-  const right = Math.min(centreX + halfWidth, outputSize);
-  const bottom = Math.min(centreY + halfHeight, outputSize);
-  const width = right - left;
-  const height = bottom - top;
-  if (width <= MIN_SIDE || height <= MIN_SIDE) return;
-  if (Math.max(width / height, height / width) >= MAX_ASPECT) return;
-  const scaledArea = (x2 - x1) * scale * (y2 - y1) * scale;
-  if ((width * height) / (scaledArea + EPSILON) <= MIN_AREA_RATIO) return;
-  boxes.push(classIndex, left, top, right, bottom);
+/** Boxes half a pixel aside, as the file's head explains. */
+export function edgeMatrix([a, b, c, d, e, f]: Affine): Affine {
+  return [a, b, c + 0.5 - (a + b) / 2, d, e, f + 0.5 - (d + e) / 2];
 }

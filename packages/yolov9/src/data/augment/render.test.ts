@@ -15,7 +15,8 @@ function boxPicture(k: number, box: readonly [number, number, number, number], w
     for (let x = box[0]; x < box[2]; x++) data[(y * width + x) * 3 + k] = 255;
   }
   const image = { data, width, height };
-  return { image, boxes: Float32Array.from(box), classes: Int32Array.of(k), sourceWidth: width, sourceHeight: height };
+  const rows = { boxes: Float32Array.from(box), classes: Int32Array.of(k), polygons: [[]] };
+  return { image, ...rows, sourceWidth: width, sourceHeight: height };
 }
 
 /** Edges of what is bright in a plane; undefined when nothing is. The grey of the padding is not bright. */
@@ -68,7 +69,7 @@ describe("boxes after augmentation", () => {
       for (const { k, edges } of edgesOf(rows)) {
         const seen = brightEdges(out.subarray(k * size * size, (k + 1) * size * size));
         expect(seen).toBeDefined();
-        // A turned box that is cut has its corners outside: its pixels span less than its box.
+        // Where the image's edge cuts a turned box, a sharp tip remains, whose last pixels are too thin to be bright.
         if (turned && edges.some((edge) => edge < 1 || edge > size - 1)) continue;
         edges.forEach((edge, i) => {
           expect(Math.abs(edge - seen![i]!)).toBeLessThanOrEqual(turned ? 1.5 : 1);
@@ -80,6 +81,20 @@ describe("boxes after augmentation", () => {
     expect(compared).toBeGreaterThan(400);
     // No edge is systematically left or right of its pixels.
     expect(Math.abs(shift / compared)).toBeLessThan(0.05);
+  });
+
+  it("span what is visible of an outline", () => {
+    // A triangle, its right angle at the lower left; the map moves its left half out of the image.
+    const outline = Float32Array.from([20, 20, 100, 100, 20, 100]);
+    const triangle = { ...boxPicture(0, [20, 20, 100, 100], 160, 160), polygons: [[outline]] };
+    const affine = { angle: 0, scale: 1, shearX: 0, shearY: 0, centreX: 0.5 - 60 / size, centreY: 0.5 };
+    const plan: SamplePlan = {
+      canvas: { kind: "letterbox", indices: [0], affine },
+      hsv: { hue: 1, saturation: 1, value: 1 },
+      flip: { leftRight: false, upDown: false },
+    };
+    const rows = new Renderer(size).render(plan, [triangle], new Uint8Array(size * size * 3));
+    expect(edgesOf(rows)[0]!.edges.map((edge) => Math.round(edge * 1e3) / 1e3)).toEqual([0, 60, 40, 100]);
   });
 
   it("are dropped when less than a tenth of them is left", () => {

@@ -5,18 +5,16 @@
 
 import { letterboxGeometry, type RgbImage } from "@yolov9/vision";
 
-import { affineMatrix, invert, pushMovedBox, type BoxList } from "./affine.js";
+import { affineMatrix, invert } from "./affine.js";
+import { moveBoxes, type BoxList } from "./move-boxes.js";
 import { finishImage } from "./color.js";
+import type { AnnotatedRows } from "../sample-table.js";
 import type { LetterboxPlan, MosaicPlan, SamplePlan } from "./plan.js";
 import { Warper, type Tile } from "./warp.js";
 
-/** A decoded picture, scaled so that its longer side is the image size, with its boxes. */
-export interface Picture {
+/** A decoded picture, scaled so that its longer side is the image size, with what is annotated in pixels of the source image. */
+export interface Picture extends AnnotatedRows {
   readonly image: RgbImage;
-  /** [n*4] x1 y1 x2 y2 in pixels of the source image. */
-  readonly boxes: Float32Array;
-  readonly classes: Int32Array;
-  /** Size of the source image, which the boxes are relative to. */
   readonly sourceWidth: number;
   readonly sourceHeight: number;
 }
@@ -63,20 +61,11 @@ export class Renderer {
     );
     const matrix = affineMatrix(plan.affine, canvasSize, size);
     this.#warper.warp(tiles, invert(matrix), out);
-    for (const [i, { image, boxes: source, classes, sourceWidth, sourceHeight }] of pictures.entries()) {
+    for (const [i, picture] of pictures.entries()) {
       const { originX, originY } = tiles[i]!;
-      const scaleX = image.width / sourceWidth;
-      const scaleY = image.height / sourceHeight;
-      const onCanvas = (value: number) => Math.min(Math.max(value, 0), canvasSize);
-      for (let row = 0; row < classes.length; row++) {
-        const box = [
-          onCanvas(source[row * 4]! * scaleX + originX),
-          onCanvas(source[row * 4 + 1]! * scaleY + originY),
-          onCanvas(source[row * 4 + 2]! * scaleX + originX),
-          onCanvas(source[row * 4 + 3]! * scaleY + originY),
-        ] as const;
-        pushMovedBox(boxes, classes[row]!, box, matrix, plan.affine.scale, size);
-      }
+      const { image, sourceWidth, sourceHeight } = picture;
+      const toCanvas = [image.width / sourceWidth, 0, originX, 0, image.height / sourceHeight, originY] as const;
+      moveBoxes(boxes, picture, { toCanvas, canvasSize, matrix, scale: plan.affine.scale, outputSize: size });
     }
   }
 
