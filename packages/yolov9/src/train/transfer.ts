@@ -2,7 +2,7 @@
  * Starting from other weights: every tensor whose name and shape agree is copied, all others keep their fresh values. That is how a
  * trained model serves as the start for other classes.
  */
-import { loadSafetensors, noGrad } from "@yolov9/torch";
+import { loadSafetensors, noGrad, scope } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import { officialStateDict } from "../model/index.js";
 import type { DetectionModel } from "../model/index.js";
@@ -37,7 +37,8 @@ function fromCheckpoint(model: DetectionModel, path: string): Transfer {
 function fromPublished(model: DetectionModel, path: string): Transfer {
   const { tensors } = loadSafetensors(path);
   try {
-    return copyFitting(tensors, officialStateDict(model));
+    // The published names cover fixed tensors too, which are made for the occasion.
+    return scope(() => copyFitting(tensors, officialStateDict(model)));
   } finally {
     for (const tensor of tensors.values()) tensor.dispose();
   }
