@@ -1,61 +1,38 @@
 /**
- * The grid that anchor-free predictions refer to: one anchor a cell, at its centre, levels one after the other and row-major.
+ * The anchors that raw levels refer to, as tensors for decoding. Kept for the last shape that was asked for, because most calls ask for
+ * the same one. Where the anchors lie is `AnchorGrid`'s to say.
  */
 import { tensor, type DType, type Tensor } from "@yolov9/torch";
+import { AnchorGrid } from "../loss/anchor-grid.js";
 
 export interface Anchors {
-  /** [2, A] x and y of the cell centres, in cells. */
+  /** [2, A] x and y of the cell centres in input pixels. */
   readonly centres: Tensor;
   /** [1, A] pixels a cell. */
   readonly strides: Tensor;
 }
 
-export interface GridSize {
-  readonly height: number;
-  readonly width: number;
-}
-
-/** @param sizes of the levels in cells, in the order of `strides` */
-export function makeAnchors(
-  sizes: readonly GridSize[],
-  strides: readonly number[],
-  options: { dtype: DType; device: string },
-): Anchors {
-  const count = sizes.reduce((sum, { height, width }) => sum + height * width, 0);
-  const centres = new Float32Array(2 * count);
-  const cell = new Float32Array(count);
-  let anchor = 0;
-  for (const [level, { height, width }] of sizes.entries()) {
-    for (let i = 0; i < height * width; i++, anchor++) {
-      centres[anchor] = (i % width) + 0.5;
-      centres[count + anchor] = Math.floor(i / width) + 0.5;
-      cell[anchor] = strides[level]!;
-    }
-  }
-  return {
-    centres: tensor(centres, { shape: [2, count], ...options }),
-    strides: tensor(cell, { shape: [1, count], ...options }),
-  };
-}
-
-/** Keeps the anchors of the last shape that was asked for, because most calls ask for the same. */
 export class AnchorCache {
   #key = "";
   #anchors: Anchors | undefined;
 
-  /** @param levels raw outputs [B, C, H, W], whose anchors are wanted; owned by the cache */
+  /** @param levels raw outputs [B, C, H, W] @returns the cache's own tensors, which must not be disposed of */
   get(levels: readonly Tensor[], strides: readonly number[], dtype: DType): Anchors {
     const sizes = levels.map(({ shape }) => ({ height: shape[2]!, width: shape[3]! }));
     const device = levels[0]!.device;
     const key = JSON.stringify([sizes, strides, dtype, device]);
     if (this.#anchors !== undefined && key === this.#key) return this.#anchors;
     this.dispose();
-    const anchors = makeAnchors(sizes, strides, { dtype, device });
-    anchors.centres.keep();
-    anchors.strides.keep();
+    const { x, y, stride, count } = new AnchorGrid(sizes, strides);
+    const centres = new Float32Array(2 * count);
+    centres.set(x, 0);
+    centres.set(y, count);
     this.#key = key;
-    this.#anchors = anchors;
-    return anchors;
+    this.#anchors = {
+      centres: tensor(centres, { shape: [2, count], dtype, device }).keep(),
+      strides: tensor(stride, { shape: [1, count], dtype, device }).keep(),
+    };
+    return this.#anchors;
   }
 
   dispose(): void {

@@ -151,9 +151,9 @@ export class DetectionModel extends Module {
       const bins = arange(this.regMax, { dtype, device: all.device }).view([this.regMax, 1]);
       const distribution = boxes!.reshape([batch!, SIDES, this.regMax, anchors!]).softmax(2);
       const [leftTop, rightBottom] = distribution.mul(bins).sum([2]).chunk(2, 1);
-      const centre = centres.add(rightBottom!.sub(leftTop!).div(2));
-      const boxesPx = cat([centre, leftTop!.add(rightBottom!)], 1).mul(strides);
-      return cat([boxesPx, logits!.sigmoid()], 1);
+      const centrePx = centres.add(rightBottom!.sub(leftTop!).div(2).mul(strides));
+      const sizePx = leftTop!.add(rightBottom!).mul(strides);
+      return cat([centrePx, sizePx, logits!.sigmoid()], 1);
     });
   }
 

@@ -22,9 +22,9 @@ export { Branch, DetectionHead } from "./blocks/detect.js";
 
 // running models
 export { buildModel, DetectionModel, type BuildOptions, type ModelOutputs, type Step } from "./detection-model.js";
-export { AnchorCache, makeAnchors, type Anchors, type GridSize } from "./anchors.js";
 export { detachAuxiliary, fuse } from "./deploy.js";
 export { profile, type ModelProfile, type RowProfile } from "./profile.js";
 
 // weights
+export { modelFromWeights } from "./weights.js";
 export { loadOfficialStateDict, officialStateDict, publishedIndices, StateDictMismatch } from "./official-names.js";

@@ -128,10 +128,12 @@ function parseOptions<Schema extends z.ZodObject>(
   const parsed = definition.options.safeParse(options);
   if (parsed.success) return parsed.data;
   const known = Object.keys(definition.options.shape);
-  const problems = parsed.error.issues.map((issue) =>
-    issue.code === "unrecognized_keys"
-      ? issue.keys.map((key) => `${definition.name} has no option "${key}"${didYouMean(key, known)}`).join("; ")
-      : `${definition.name}: option "${issue.path.join(".")}": ${issue.message}`,
-  );
+  // A misspelt option is often also a missing one; naming the misspelling alone is clearer.
+  const { issues } = parsed.error;
+  const unknown = issues.flatMap((issue) => (issue.code === "unrecognized_keys" ? issue.keys : []));
+  const problems =
+    unknown.length > 0
+      ? unknown.map((key) => `${definition.name} has no option "${key}"${didYouMean(key, known)}`)
+      : issues.map((issue) => `${definition.name}: option "${issue.path.join(".")}": ${issue.message}`);
   throw new BlockError(problems.join("; "));
 }

@@ -2,7 +2,7 @@
  * RepConv: a 3×3 and a 1×1 convolution side by side while training, one 3×3 convolution once fused (Ding et al. 2021, RepVGG).
  * Like the published models it never has an identity branch ("RepConvN").
  */
-import type { Conv2d, Tensor } from "@yolov9/torch";
+import { batchNormActivation, type Conv2d, type NormalisedInput, type Tensor } from "@yolov9/torch";
 import { activate, type Activation } from "../activation.js";
 import { Conv } from "./conv.js";
 import { FeatureBlock } from "./registry.js";
@@ -27,11 +27,12 @@ export class RepConv extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    return activate(this.linear(x), this.activation);
+    if (this.fused !== undefined) return activate(this.fused.forward(x), this.activation);
+    return batchNormActivation(branch(this.spatial!, x), branch(this.pointwise!, x), this.activation);
   }
+}
 
-  private linear(x: Tensor): Tensor {
-    if (this.fused !== undefined) return this.fused.forward(x);
-    return this.spatial!.forward(x).add(this.pointwise!.forward(x));
-  }
+/** A branch's convolution of x, and the norm that is still to follow. */
+function branch({ conv, norm }: Conv, x: Tensor): NormalisedInput {
+  return { input: conv.forward(x), norm: norm! };
 }
