@@ -1,7 +1,7 @@
 # The commands a newcomer needs. Each one is a thin name for a script: `make` alone lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench clean
+.PHONY: help setup demo test lint docs bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,8 +16,12 @@ demo: setup ## train, validate, export and detect handwritten digits in under 8 
 test: setup ## run every test
 	@node scripts/test.mjs
 
-lint: setup ## types, ESLint and formatting
+lint: setup ## types, ESLint, formatting, and whether the option tables are current
 	@npm run --silent lint
+	@node scripts/docs.mjs --check
+
+docs: setup ## write the option tables of docs/cli.md from the schemas
+	@node scripts/docs.mjs
 
 bench: setup ## measure speed on this machine
 	@npm run --silent bench
