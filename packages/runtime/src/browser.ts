@@ -4,7 +4,6 @@
  */
 
 import { rgbFromPixels, type Pixels, type RgbImage } from "@yolov9/vision";
-import * as ort from "onnxruntime-web";
 import { DetectorBase, openModel, type LoadOptions } from "./detector.js";
 
 export type { Detection, DetectOptions, LoadOptions } from "./detector.js";
@@ -51,6 +50,7 @@ declare const OffscreenCanvas: new (
   } | null;
 };
 declare const navigator: { readonly hardwareConcurrency: number };
+declare const crossOriginIsolated: boolean | undefined;
 declare function createImageBitmap(image: Blob): Promise<Drawable & { close(): void }>;
 
 export class Detector extends DetectorBase<ImageInput> {
@@ -59,8 +59,14 @@ export class Detector extends DetectorBase<ImageInput> {
    * @throws Error when the file is missing, is no ONNX model, or does not say its class names and `options` do not either
    */
   static async load(source: ModelInput, options: LoadOptions = {}): Promise<Detector> {
+    const threads = options.threads ?? navigator.hardwareConcurrency;
+    // Imported here and not above, bundlers give ONNX Runtime a file of its own. Its threads are workers that run the file it is in, which
+    // must not be the page's.
+    const ort = await import("onnxruntime-web");
+    // Only pages isolated from other origins may share memory between threads; asking for it elsewhere prints a warning.
+    if (typeof crossOriginIsolated !== "undefined" && crossOriginIsolated) ort.env.wasm.numThreads = threads;
     const { bytes, name } = await readModel(source);
-    const { model, card } = await openModel(ort, bytes, name, options, navigator.hardwareConcurrency);
+    const { model, card } = await openModel(ort, bytes, name, options, threads);
     return new Detector(model, card, decodeImage);
   }
 }
