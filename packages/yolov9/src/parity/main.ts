@@ -7,7 +7,8 @@ import { readFixture } from "./fixture.js";
 
 const USAGE = `usage: npm run parity -- FILE…
 Prints the largest relative differences |ours − file| / max(|file|, floor). Floors: 1 pixel for boxes and 0.01 for scores,
-a millionth of the file's largest for gradient norms, none for losses and running means.
+a millionth of the largest for gradient norms, none for losses and running means. "kernels" compares the gradient norms of
+our fused kernels with those of libtorch's separate operators in float64.
 Tolerances: ${QUANTITIES.map((name) => `${name} ${TOLERANCES[name].toExponential(0)}`).join(", ")}.`;
 
 const labels = {
@@ -16,6 +17,7 @@ const labels = {
   items: "items",
   gradients: "gradients",
   runningMeans: "bn means",
+  kernels: "kernels",
 } as const;
 
 function main(files: readonly string[]): number {
