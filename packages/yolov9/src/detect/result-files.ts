@@ -25,12 +25,10 @@ export class ResultFiles {
   readonly #taken = new Set<string>();
   readonly #all: DetectedImage[] = [];
 
-  /** Creates the folder when there is something to write. */
+  /** The folder is created with the first result. */
   constructor(folder: string, options: ResultFileOptions) {
     this.folder = folder;
     this.#options = options;
-    if (this.writesAnything) mkdirSync(folder, { recursive: true });
-    if (options.saveTxt) mkdirSync(join(folder, "labels"), { recursive: true });
   }
 
   get writesAnything(): boolean {
@@ -41,6 +39,8 @@ export class ResultFiles {
   async add(detected: DetectedImage): Promise<void> {
     const { images, saveTxt, saveConf, saveJson } = this.#options;
     const name = this.#freeName(parse(detected.path).name);
+    if (this.writesAnything) mkdirSync(this.folder, { recursive: true });
+    if (saveTxt) mkdirSync(join(this.folder, "labels"), { recursive: true });
     if (saveJson) this.#all.push(detected);
     if (saveTxt) writeFileSync(join(this.folder, "labels", `${name}.txt`), labelText(detected, saveConf));
     if (!images) return;
