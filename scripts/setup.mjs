@@ -116,8 +116,10 @@ function npmPackagesAreCurrent() {
   const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
   const installed = JSON.parse(readFileSync(installedLock, "utf8")).packages;
   return Object.entries(wanted).every(([path, entry]) => {
-    if (!path.includes("node_modules/")) return true;
     const present = installed[path];
+    if (path === "") return true;
+    // A package of this repository: its dependencies and commands.
+    if (!path.includes("node_modules/")) return JSON.stringify(present) === JSON.stringify(entry);
     if (present === undefined) return entry.optional === true;
     return present.version === entry.version && present.link === entry.link && existsSync(join(root, path));
   });
