@@ -51,7 +51,10 @@ declare const OffscreenCanvas: new (
 };
 declare const navigator: { readonly hardwareConcurrency: number };
 declare const crossOriginIsolated: boolean | undefined;
-declare function createImageBitmap(image: Blob): Promise<Drawable & { close(): void }>;
+declare function createImageBitmap(
+  image: Blob,
+  options: { colorSpaceConversion: "none" },
+): Promise<Drawable & { close(): void }>;
 
 export class Detector extends DetectorBase<ImageInput> {
   /**
@@ -72,7 +75,8 @@ export class Detector extends DetectorBase<ImageInput> {
 }
 
 /**
- * Pixels of a picture as the browser shows it: EXIF orientation applied, colours in sRGB, alpha dropped.
+ * Pixels of a picture as the browser shows it: EXIF orientation applied, alpha dropped. Colour profiles of files are
+ * ignored, as in training; in what the browser has decoded before they are applied.
  * @throws Error when it cannot be fetched, decoded or drawn
  */
 export async function decodeImage(image: ImageInput): Promise<RgbImage> {
@@ -94,7 +98,7 @@ function isPixels(image: Pixels | CanvasPixels | Drawable): image is Pixels | Ca
 }
 
 async function decodeBlob(blob: Blob): Promise<RgbImage> {
-  const bitmap = await createImageBitmap(blob);
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: "none" });
   try {
     return draw(bitmap);
   } finally {

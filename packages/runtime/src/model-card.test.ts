@@ -16,7 +16,7 @@ describe("modelCard", () => {
       strides: [8],
       imageHeight: 160,
       imageWidth: 160,
-      letterbox: { pad: 114, scaleUp: true, kernel: "linear" },
+      letterbox: { pad: 114, scaleUp: true, kernel: "auto" },
       confidence: 0.5,
       iou: 0.45,
       model: "tiny",

@@ -181,7 +181,7 @@ class MetadataFields {
     const expected = 'a JSON object {"pad": 114, "scaleUp": true}';
     const value = this.#json("letterbox", expected) ?? {};
     if (!isRecord(value)) throw this.#malformed("letterbox", expected);
-    const { pad = LETTERBOX_PAD, scaleUp = true, kernel = "linear" } = value;
+    const { pad = LETTERBOX_PAD, scaleUp = true, kernel = "auto" } = value;
     const isKernel = kernel === "linear" || kernel === "area" || kernel === "auto";
     if (typeof pad !== "number" || typeof scaleUp !== "boolean" || !isKernel)
       throw this.#malformed("letterbox", expected);

@@ -27,7 +27,7 @@ export type ResizeKernel = "linear" | "area" | "auto";
 export interface LetterboxImageOptions extends LetterboxOptions {
   /** Grey level 0 … 255 of the padding. Default 114. */
   readonly pad?: number;
-  /** Default "linear". */
+  /** Default "auto". */
   readonly kernel?: ResizeKernel;
 }
 
@@ -61,7 +61,7 @@ export function letterboxImage(
   image: RgbImage,
   targetWidth: number,
   targetHeight: number,
-  { pad = LETTERBOX_PAD, kernel = "linear", ...options }: LetterboxImageOptions = {},
+  { pad = LETTERBOX_PAD, kernel = "auto", ...options }: LetterboxImageOptions = {},
 ): { image: RgbImage; geometry: LetterboxGeometry } {
   checkSize(image, 3);
   const geometry = letterboxGeometry(image.width, image.height, targetWidth, targetHeight, options);
