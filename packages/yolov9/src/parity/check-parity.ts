@@ -2,7 +2,7 @@
  * Runs one parity file: builds its model, fills in the weights, evaluates one image, takes one training step's forward and backward,
  * and compares everything with the file. On the CPU.
  */
-import { noGrad, scope, withPlainKernels, type DType, type Tensor } from "@yolov9/torch";
+import { getNumThreads, noGrad, scope, setNumThreads, withPlainKernels, type DType, type Tensor } from "@yolov9/torch";
 import { DetectionLoss, type LossResult } from "../loss/index.js";
 import {
   buildModel,
@@ -20,6 +20,8 @@ const BOX_FLOOR = 1;
 const SCORE_FLOOR = 0.01;
 /** A gradient norm this much smaller than the file's largest is rounding noise of larger terms that cancel. */
 const GRADIENT_FLOOR_SHARE = 1e-6;
+/** libtorch sums batch norm's statistics in another order on a single thread, and alike on two and more, as the reference did. */
+const REFERENCE_THREADS = 2;
 /** Rows of a decoded output that hold the box. */
 const BOX_ROWS = 4;
 
@@ -58,6 +60,16 @@ export function passes({ differences, problems }: ParityReport): boolean {
  * @throws Error when the zoo has no such model or its weights do not fit
  */
 export function checkParity(fixture: ParityFixture): ParityReport {
+  const threads = getNumThreads();
+  setNumThreads(Math.max(threads, REFERENCE_THREADS));
+  try {
+    return check(fixture);
+  } finally {
+    setNumThreads(threads);
+  }
+}
+
+function check(fixture: ParityFixture): ParityReport {
   const model = buildModel(loadModelSpec(fixture.variant), { classCount: fixture.nc });
   try {
     return scope(() => {
