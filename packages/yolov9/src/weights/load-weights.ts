@@ -4,10 +4,18 @@
  * run carry their model and are read by `train/`.
  */
 import { loadSafetensors, type Tensor } from "@yolov9/torch";
-import { buildModel, fuse, loadModelSpec, loadOfficialStateDict, type DetectionModel } from "../model/index.js";
+import {
+  buildModel,
+  fuse,
+  loadModelSpec,
+  loadOfficialStateDict,
+  officialStateDict,
+  type DetectionModel,
+  type ModelSpec,
+} from "../model/index.js";
 
-/** The last convolution of a class branch (of the finest level) and the first one: their outputs are classes and hidden width. */
-const CLASS_BRANCH = /^model\.\d+\.cv(\d+)\.0\.(0\.conv|2)\.weight$/;
+/** The last convolution of a list of branches, at the finest level. */
+const CLASS_BRANCH = /^(model\.\d+\.cv(\d+))\.0\.2\.weight$/;
 
 /**
  * @param path of a safetensors file
@@ -28,30 +36,46 @@ export function loadBareWeights(path: string, model: string): DetectionModel {
 }
 
 function modelOfWeights(tensors: ReadonlyMap<string, Tensor>, model: string): DetectionModel {
-  const { classCount, classWidth } = classBranchShape(tensors);
-  const built = buildModel(loadModelSpec(model), { classCount, classWidth });
-  const isFused = ![...tensors.keys()].some((key) => key.includes(".bn."));
-  if (isFused) fuse(built);
-  loadOfficialStateDict(built, tensors);
-  return built.eval();
+  const built = buildFor(tensors, loadModelSpec(model));
+  try {
+    const isFused = ![...tensors.keys()].some((key) => key.includes(".bn."));
+    if (isFused) fuse(built);
+    loadOfficialStateDict(built, tensors);
+    return built.eval();
+  } catch (error) {
+    built.dispose();
+    throw error;
+  }
+}
+
+/** The published T weights have narrower class branches than the rule of their heads gives; the tensors decide. */
+function buildFor(tensors: ReadonlyMap<string, Tensor>, spec: ModelSpec): DetectionModel {
+  const { classCount, classWidth, widthKey } = leadClassBranch(tensors);
+  const built = buildModel(spec, { classCount });
+  if (officialStateDict(built).get(widthKey)?.shape[0] === classWidth) return built;
+  built.dispose();
+  return buildModel(spec, { classCount, classWidth });
+}
+
+interface ClassBranch {
+  readonly classCount: number;
+  readonly classWidth: number;
+  /** Name of the tensor that has the width. */
+  readonly widthKey: string;
 }
 
 /** Every second branch list of a head (cv3, cv5 …) is one of classes; the last one is the lead head's. */
-function classBranchShape(tensors: ReadonlyMap<string, Tensor>): { classCount: number; classWidth: number } {
-  const lists = [...tensors.keys()]
-    .flatMap((key) => Number(CLASS_BRANCH.exec(key)?.[1] ?? NaN))
-    .filter((n) => n % 2 === 1);
-  const lead = Math.max(...lists);
-  const outputs = (layer: string): number | undefined => {
-    const key = [...tensors.keys()].find(
-      (name) => name.endsWith(`.cv${lead}.0.${layer}.weight`) && CLASS_BRANCH.test(name),
-    );
-    return key === undefined ? undefined : tensors.get(key)?.shape[0];
-  };
-  const classCount = outputs("2");
-  const classWidth = outputs("0.conv");
+function leadClassBranch(tensors: ReadonlyMap<string, Tensor>): ClassBranch {
+  const branches = [...tensors.keys()].flatMap((key) => {
+    const [, prefix, list] = CLASS_BRANCH.exec(key) ?? [];
+    return prefix === undefined || Number(list) % 2 === 0 ? [] : [{ prefix, list: Number(list) }];
+  });
+  const [lead] = branches.sort((a, b) => b.list - a.list);
+  const widthKey = `${lead?.prefix ?? ""}.0.0.conv.weight`;
+  const classWidth = tensors.get(widthKey)?.shape[0];
+  const classCount = tensors.get(`${lead?.prefix ?? ""}.0.2.weight`)?.shape[0];
   if (classCount === undefined || classWidth === undefined) {
     throw new Error("no class branches found (model.<n>.cv3.0.2.weight): these are no weights with published names");
   }
-  return { classCount, classWidth };
+  return { classCount, classWidth, widthKey };
 }

@@ -1,0 +1,46 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { saveSafetensors } from "@yolov9/torch";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildModel, loadModelSpec, officialStateDict, type BuildOptions } from "../model/index.js";
+import { loadBareWeights } from "./load-weights.js";
+import { openTrainedModel } from "./open-model.js";
+
+describe("loadBareWeights", () => {
+  let folder = "";
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "weights-"));
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function save(name: string, options: BuildOptions): string {
+    const path = join(folder, `${name}.safetensors`);
+    const model = buildModel(loadModelSpec(name), options);
+    saveSafetensors(path, officialStateDict(model));
+    model.dispose();
+    return path;
+  }
+
+  it("reads class count and width of the class branches from the tensors", () => {
+    const model = loadBareWeights(save("gelan-t", { classCount: 7, classWidth: 80 }), "gelan-t");
+    expect(model.classCount).toBe(7);
+    expect(model.training).toBe(false);
+    expect(officialStateDict(model).get("model.22.cv3.0.0.conv.weight")?.shape[0]).toBe(80);
+  });
+
+  it("takes two-headed weights, whose lead head is the later one", () => {
+    const model = loadBareWeights(save("yolov9-t", { classCount: 5 }), "yolov9-t");
+    expect([model.classCount, model.hasAuxiliary, model.fused]).toEqual([5, true, false]);
+  });
+
+  it("names file and model when they do not fit, and the remedy when no model is given", () => {
+    const path = save("gelan-t", { classCount: 2 });
+    expect(() => loadBareWeights(path, "gelan-s")).toThrow(/gelan-t\.safetensors as gelan-s: the weights do not fit/);
+    expect(() => openTrainedModel(path, undefined)).toThrow("with --model");
+    expect(() => openTrainedModel(folder, undefined)).toThrow("not the folder of a run");
+    const other = join(folder, "other.safetensors");
+    saveSafetensors(other, []);
+    expect(() => loadBareWeights(other, "gelan-t")).toThrow("no class branches found");
+  });
+});
