@@ -1,4 +1,4 @@
-import { memory, scope, tensor } from "@yolov9/torch";
+import { memory, scope, SGD, tensor } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import { describe, expect, it } from "vitest";
 import { DetectionLoss } from "./detection-loss.js";
@@ -108,6 +108,25 @@ describe("DetectionLoss", () => {
         expect(gradient[i]).toBeCloseTo((value(i, 0.05) - value(i, -0.05)) / 0.1, 2);
       }
     });
+  });
+
+  it("falls to almost nothing when raw outputs are trained directly", () => {
+    const loss = new DetectionLoss(shape);
+    const lead = levels(2, 1);
+    const optimizer = new SGD([{ parameters: lead, lr: 0.2, momentum: 0.9, weightDecay: 0, nesterov: true }]);
+    const items = Array.from({ length: 150 }, () =>
+      scope(() => {
+        const result = loss.compute({ lead, auxiliaries: [] }, targets(2, ...SOME));
+        result.total.backward();
+        optimizer.step();
+        optimizer.zeroGrad();
+        return result.items;
+      }),
+    );
+    expect(items.at(-1)!.box).toBeLessThan(0.1 * items[0]!.box);
+    expect(items.at(-1)!.cls).toBeLessThan(0.1 * items[0]!.cls);
+    optimizer.dispose();
+    for (const level of lead) level.dispose();
   });
 
   it("learns nothing about boxes from an object between all anchor centres", () => {

@@ -18,7 +18,7 @@ let root: string;
 
 /** One bright square an image on dark ground, in two classes by colour. */
 async function writeImage(split: string, index: number): Promise<void> {
-  const [x, y, size] = [6 + 4 * index, 30 - 2 * index, 20 + index];
+  const [x, y, size] = [index, IMAGES - index, 44 + index];
   const label = index % 2;
   const square = {
     create: { width: size, height: size, channels: 3 as const, background: label === 0 ? "#e02020" : "#2060e0" },
@@ -71,17 +71,19 @@ describe("train", () => {
   it("lowers the loss, keeps live tensors flat, and fills the run folder", { timeout: 120_000 }, async () => {
     const losses: number[] = [];
     const alive: number[] = [];
-    // Without augmentation and warm-up a few steps are enough to learn from.
-    const plain = { mosaic: 0, mixup: 0, scale: 0, translate: 0, fliplr: 0, warmupMinIterations: 0, warmupEpochs: 0 };
-    const result = await train(config("flat", { ...plain, nominalBatch: BATCH, epochs: 10, valPeriod: 5 }), {
+    // Without augmentation, and with biases that move fast, twelve steps are enough to learn something.
+    const plain = { mosaic: 0, mixup: 0, scale: 0, translate: 0, fliplr: 0, nominalBatch: BATCH, clipNorm: 50 };
+    const fast = { lr0: 0.02, warmupBiasLr: 0.2, warmupMinIterations: 50, epochs: 6, valPeriod: 2 };
+    const result = await train(config("flat", { ...plain, ...fast }), {
       progress: silentProgress,
       onStep: (report) => losses.push(total(report)),
       onEpoch: () => alive.push(memory().liveTensors),
     });
-    expect(result).toMatchObject({ ended: "completed", epochs: EPOCHS });
-    expect(losses).toHaveLength(STEPS);
-    console.log(losses, result.results);
-    expect(losses.at(-1)!).toBeLessThan(losses[0]!);
+    expect(result).toMatchObject({ ended: "completed", epochs: fast.epochs });
+    expect(losses).toHaveLength((fast.epochs * IMAGES) / BATCH);
+    const [first, last] = [result.results[0]!.train, result.results.at(-1)!.train];
+    for (const term of ["box", "cls", "dfl"] as const) expect(last[term], term).toBeLessThan(first[term]);
+    // The first validation, after epoch 2, makes the anchors of decoding, which stay.
     expect(alive.slice(1)).toEqual(alive.slice(1).map(() => alive[1]));
     for (const file of [
       "results.csv",
@@ -95,9 +97,10 @@ describe("train", () => {
       expect(existsSync(join(result.folder, file)), file).toBe(true);
     }
     const csv = readFileSync(join(result.folder, "results.csv"), "utf8").trim().split("\n");
-    expect(csv).toHaveLength(1 + EPOCHS);
+    expect(csv).toHaveLength(1 + fast.epochs);
     expect(csv[0]).toMatch(/^epoch,train\/box_loss,train\/cls_loss,train\/dfl_loss,metrics\/precision/);
-    expect(result.results.every(({ val }) => val !== undefined && val.cls > 0)).toBe(true);
+    expect(result.results.map(({ val }) => val !== undefined)).toEqual([false, true, false, true, false, true]);
+    expect(result.results.at(-1)!.val!.cls).toBeGreaterThan(0);
     const { model, names, epoch } = loadCheckpoint(result.folder);
     expect(names).toEqual(["red", "blue"]);
     expect(epoch).toBe(result.bestEpoch);
