@@ -53,9 +53,22 @@ describe("published names", () => {
     ]);
   });
 
-  it("count as many tensors as published, batch norm counters included", () => {
-    expect(officialStateDict(build("gelan-t")).size).toBe(1339);
-    expect(officialStateDict(build("yolov9-s")).size).toBe(1772);
+  it.each([
+    ["gelan-t", 1339],
+    ["gelan-s", 1339],
+    ["gelan-m", 907],
+    ["gelan-c", 937],
+    ["gelan-e", 1811],
+    ["gelan", 907],
+    ["yolov9-t", 1772],
+    ["yolov9-s", 1772],
+    ["yolov9-m", 1412],
+    ["yolov9-c", 1460],
+    ["yolov9-e", 2172],
+    ["yolov9-cf", 1545],
+    ["yolov9", 1412],
+  ])("of %s are as many as published, batch norm counters included: %i", (name, count) => {
+    expect(officialStateDict(build(name)).size).toBe(count);
   });
 
   it("name what fusing leaves", () => {
