@@ -18,10 +18,12 @@ const PANELS: readonly Panel[] = [
   { title: "learning rate", series: [["biases", (row) => row.lr[0]], ["weights", (row) => row.lr[1]]] }, // prettier-ignore
 ];
 
+/** First and second line of every panel. */
+const COLORS = ["#2563eb", "#ea580c"];
 const COLUMNS = 3;
 const WIDTH = 1200;
 const HEIGHT = 640;
-const MARGIN = { left: 5, top: 12, gap: 6 };
+const MARGIN = { left: 4, right: 7, top: 9, bottom: 5, title: 6 };
 
 /** @returns the text of an SVG file */
 export function curvesSvg(rows: readonly EpochResult[]): string {
@@ -34,7 +36,9 @@ export function curvesSvg(rows: readonly EpochResult[]): string {
       grid: PANELS.map((_, i) => panelPlace(i)),
       xAxis: PANELS.map((_, i) => ({ type: "value", gridIndex: i, min: "dataMin", max: "dataMax", minInterval: 1 })),
       yAxis: PANELS.map((_, i) => ({ type: "value", gridIndex: i, scale: true })),
-      series: PANELS.flatMap((panel, i) => panel.series.map(([name, value]) => line(name, value, i, rows))),
+      series: PANELS.flatMap((panel, i) =>
+        panel.series.map(([name, value], nth) => line(name, value, i, COLORS[nth], rows)),
+      ),
     });
     return chart.renderToSVGString();
   } finally {
@@ -42,14 +46,15 @@ export function curvesSvg(rows: readonly EpochResult[]): string {
   }
 }
 
-function line(name: string, value: Figure, panel: number, rows: readonly EpochResult[]) {
+function line(name: string, value: Figure, panel: number, color: string | undefined, rows: readonly EpochResult[]) {
   return {
     type: "line" as const,
     name,
     xAxisIndex: panel,
     yAxisIndex: panel,
+    color,
     showSymbol: rows.length < 2,
-    endLabel: { show: true, formatter: name },
+    endLabel: { show: true, formatter: name, color },
     labelLayout: { moveOverlap: "shiftY" as const },
     data: rows.flatMap((row) => {
       const y = value(row);
@@ -66,12 +71,12 @@ function panelPlace(panel: number) {
   return {
     left: `${(panel % COLUMNS) * width + MARGIN.left}%`,
     top: `${Math.floor(panel / COLUMNS) * height + MARGIN.top}%`,
-    width: `${width - MARGIN.left - 2 * MARGIN.gap}%`,
-    height: `${height - MARGIN.top - MARGIN.gap}%`,
+    width: `${width - MARGIN.left - MARGIN.right}%`,
+    height: `${height - MARGIN.top - MARGIN.bottom}%`,
   };
 }
 
 function titlePlace(panel: number) {
   const { left, top } = panelPlace(panel);
-  return { left, top: `${Number.parseFloat(top) - 8}%` };
+  return { left, top: `${Number.parseFloat(top) - MARGIN.title}%` };
 }

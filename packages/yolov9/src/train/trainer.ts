@@ -24,6 +24,7 @@ import type { EpochResult } from "./results.js";
 import { newRunFolder, resumedRunFolder } from "./run-folder.js";
 import type { RunFolder } from "./run-folder.js";
 import { stepSettings, warmupNotice } from "./schedule.js";
+import type { StepSettings } from "./schedule.js";
 import { NO_LOSSES, TrainingState } from "./training-state.js";
 
 const BYTE_RANGE = 255;
@@ -135,6 +136,8 @@ class Trainer {
     if (transfer !== undefined)
       trainer.#progress.note(`took ${transfer.taken} of ${transfer.total} tensors from ${config.weights ?? ""}`);
     trainer.#announce();
+    // So that a run that is killed in its first epoch can be resumed too.
+    trainer.#save(false);
     return trainer;
   }
 
@@ -142,11 +145,13 @@ class Trainer {
   static async resume(folder: RunFolder, hooks: TrainHooks): Promise<Trainer> {
     const checkpoint = readCheckpoint(folder.last);
     try {
-      const { config, images, epoch } = checkpoint.state;
+      const { config, images, epoch, batch } = checkpoint.state;
       const data = await openData(config);
       const trainer = new Trainer(TrainingState.restored(checkpoint), folder, data, hooks);
       trainer.#announce();
-      trainer.#progress.note(`resumed after epoch ${epoch} of ${config.epochs}`);
+      trainer.#progress.note(
+        `resumed after epoch ${epoch} of ${config.epochs}${batch > 0 ? ` and ${batch} batches` : ""}`,
+      );
       if (images.train !== data.train.length) {
         trainer.#progress.note(
           `the data has changed: ${images.train} training images before, ${data.train.length} now`,
@@ -209,7 +214,7 @@ class Trainer {
   /** Forward, backward and, when enough gradients are summed, a step. @returns whether it stepped */
   #trainBatch(batch: Batch): boolean {
     const { counters, groups } = this.#state;
-    const settings = stepSettings(counters.iteration, counters.epoch, this.#trainLoader.batchCount, this.#config);
+    const settings = this.#settingsAt(counters.iteration);
     applySettings(groups, settings);
     const losses = this.#backward(batch);
     const stepped = counters.iteration - counters.lastStep >= settings.accumulate;
@@ -220,6 +225,10 @@ class Trainer {
     counters.batch++;
     counters.losses = sum(counters.losses, losses);
     return stepped;
+  }
+
+  #settingsAt(iteration: number): StepSettings {
+    return stepSettings(iteration, this.#state.counters.epoch, this.#trainLoader.batchCount, this.#config);
   }
 
   /** Adds the gradients of one batch. */
@@ -285,13 +294,14 @@ class Trainer {
 
   /** Books the epoch, writes checkpoints, tables and curves. */
   #finishEpoch(trained: TrainedEpoch, { result, seconds }: ValidatedEpoch): void {
-    const { counters, results, stopping, groups } = this.#state;
-    const [biases, weights, norms] = groups;
+    const { counters, results, stopping } = this.#state;
+    // From the formula, not from the optimiser: after a resumption there may have been no batch left in this epoch.
+    const { biasLr, lr } = this.#settingsAt(counters.iteration - 1);
     const row: EpochResult = {
       epoch: counters.epoch + 1,
       train: scaled(counters.losses, 1 / counters.batch),
       ...figures(result),
-      lr: [biases.lr, weights.lr, norms.lr],
+      lr: [biasLr, lr, lr],
       imagesPerSecond: trained.images / Math.max(trained.seconds, Number.EPSILON),
       trainSeconds: trained.seconds,
       valSeconds: seconds,
