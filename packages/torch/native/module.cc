@@ -3,7 +3,26 @@
 #include "operators.h"
 #include "tensors.h"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
+namespace {
+
+/// Keeps freed memory instead of giving it back to the system: every training step allocates the same large tensors, and
+/// mapping fresh pages for them costs more than the arithmetic on them.
+void keepFreedMemory() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, INT32_MAX);
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
+
+}  // namespace
+
 NAPI_MODULE_INIT() {
+  keepFreedMemory();
   bridge::define<bridge::findOperator>(env, exports, "findOperator");
   bridge::define<bridge::callOperator>(env, exports, "callOperator");
   bridge::define<bridge::operatorSchemas>(env, exports, "operatorSchemas");

@@ -6,8 +6,9 @@
 #include <cstdint>
 #include <cstring>
 
+// Feature levels, not processor names: the latter would match only processors of that very maker.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define YOLOV9_CLONES __attribute__((target_clones("avx512f", "arch=haswell", "default")))
+#define YOLOV9_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define YOLOV9_CLONES
 #endif

@@ -25,6 +25,8 @@ export {
 } from "./runtime.js";
 export type { Capabilities, MemoryStatistics } from "./native.js";
 
+export { cpuMultipliesBfloat16, resolvePrecision, type Precision } from "./precision.js";
+
 // modules and optimisers
 export { buffer, Module, parameter } from "./nn/module.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";

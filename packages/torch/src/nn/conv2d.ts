@@ -44,9 +44,16 @@ export class Conv2d extends Module {
     this.bias = options.bias === true ? uniform([outChannels]) : undefined;
   }
 
-  /** @param input [B, inChannels, H, W] */
+  /**
+   * Weights of another precision are converted to the input's: float32 master weights serve a bfloat16 pass, and their
+   * gradients arrive in float32.
+   * @param input [B, inChannels, H, W]
+   */
   forward(input: Tensor): Tensor {
-    return conv2d(input, this.weight, this.bias, this.stride, this.padding, this.dilation, this.groups);
+    const { dtype } = input;
+    const like = (tensor: Tensor): Tensor => (tensor.dtype === dtype ? tensor : tensor.to({ dtype }));
+    const bias = this.bias && like(this.bias);
+    return conv2d(input, like(this.weight), bias, this.stride, this.padding, this.dilation, this.groups);
   }
 }
 

@@ -61,10 +61,10 @@ export const TrainConfig = z.strictObject({
     .min(0)
     .optional()
     .describe("memory for decoded images in MiB; half of the free memory, at most 2048, when left out"),
-  memoryFormat: z
-    .enum(["contiguous", "channels-last"])
-    .default("contiguous")
-    .describe("layout of feature maps in memory"),
+  precision: z
+    .enum(["auto", "float32", "bfloat16"])
+    .default("auto")
+    .describe("number format of convolutions in training; auto takes bfloat16 where the CPU has instructions for it"),
 
   // Optimiser: SGD with Nesterov momentum
   lr0: z.number().gt(0).default(0.01).describe("learning rate after warm-up"),

@@ -242,11 +242,12 @@ class Trainer {
     });
   }
 
-  /** Bytes to [B, 3, H, W] float 0 … 1, on the model's device. */
+  /** Bytes to [B, 3, H, W] in 0 … 1, on the model's device and in the precision of the pass. */
   #upload({ images, batchSize, height, width }: Batch): Tensor {
-    const bytes = tensor(images, { shape: [batchSize, 3, height, width], device: this.#state.device });
-    const layout = this.#config.memoryFormat === "channels-last" ? ({ memoryFormat: "channels_last" } as const) : {};
-    return bytes.to({ dtype: "float32", ...layout }).div_(BYTE_RANGE);
+    const { device, precision } = this.#state;
+    const bytes = tensor(images, { shape: [batchSize, 3, height, width], device });
+    const unit = bytes.to({ dtype: "float32", memoryFormat: "channels_last" }).div_(BYTE_RANGE);
+    return unit.to({ dtype: precision });
   }
 
   /** Clips the gradients, moves the weights and the average. @returns the gradients' norm before */
@@ -346,8 +347,11 @@ class Trainer {
   #announce(): void {
     const { model, epochs, batch, imgsz } = this.#config;
     const { train: training, val, dataset } = this.#data;
+    const { device, precision } = this.#state;
     const note = (line: string) => this.#progress.note(line);
-    note(`${model} at ${imgsz} px, batch ${batch}, ${epochs} epochs on ${this.#state.device} → ${this.#folder.path}`);
+    note(
+      `${model} at ${imgsz} px, batch ${batch}, ${epochs} epochs on ${device} in ${precision} → ${this.#folder.path}`,
+    );
     note(`${training.length} training and ${val.length} validation images, ${dataset.names.length} classes`);
     for (const problem of dataset.problems) note(`left out: ${problemText(problem)}`);
     const notice = warmupNotice(this.#trainLoader.batchCount, this.#config);

@@ -6,11 +6,13 @@ import {
   generatorState,
   manualSeed,
   resolveDevice,
+  resolvePrecision,
   setGeneratorState,
   setNumThreads,
   SGD,
   tensor,
 } from "@yolov9/torch";
+import type { Precision } from "@yolov9/torch";
 import { availableParallelism } from "node:os";
 import type { TrainConfig } from "../config/index.js";
 import type { LossItems } from "../loss/index.js";
@@ -55,12 +57,15 @@ export class TrainingState {
   readonly stopping: EarlyStopping;
   readonly results: EpochResult[] = [];
   readonly device: string;
+  /** Of the convolutions while training. */
+  readonly precision: Precision;
   counters: Counters = { epoch: 0, batch: 0, iteration: 0, lastStep: -1, losses: NO_LOSSES };
 
   private constructor(config: TrainConfig, names: readonly string[], model: DetectionModel) {
     this.config = config;
     this.names = names;
     this.device = resolveDevice(config.device);
+    this.precision = resolvePrecision(config.precision, this.device);
     this.model = this.#place(model);
     const average = this.#place(buildModel(model.spec, { names }));
     this.ema = new ExponentialMovingAverage(model, average, { decay: config.emaDecay, tau: config.emaTau });
@@ -140,9 +145,9 @@ export class TrainingState {
     };
   }
 
+  /** On the device, and in the memory layout in which convolutions are fastest. */
   #place(model: DetectionModel): DetectionModel {
-    const layout = this.config.memoryFormat === "channels-last" ? ({ memoryFormat: "channels_last" } as const) : {};
-    return model.to({ device: this.device, ...layout });
+    return model.to({ device: this.device, memoryFormat: "channels_last" });
   }
 }
 
