@@ -78,7 +78,8 @@ export function ciouOfBoxes(a: Float32Array, i: number, b: Float32Array, j: numb
   const shiftY = by1 + by2 - ay1 - ay2;
   const distance = (shiftX * shiftX + shiftY * shiftY) / 4;
 
-  const angle = Math.atan(bw / bh) - Math.atan(aw / ah);
+  // atan(bw/bh) - atan(aw/ah) as one arc tangent; sides are not negative, so the difference stays within a quarter turn.
+  const angle = Math.atan((bw * ah - aw * bh) / (bh * ah + bw * aw));
   const aspect = ASPECT_FACTOR * angle * angle;
   const weight = aspect / (aspect - overlap + 1 + EPSILON);
   return overlap - (distance / diagonal + aspect * weight);
