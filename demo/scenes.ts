@@ -36,9 +36,9 @@ export const FAINTEST = 1 / 8;
 /** Sampled grey levels from here to there become the ink's soft edge: enlarged digits look pen-drawn, not blurred. */
 const EDGE = [0.25, 0.65] as const;
 
-const DIGITS_A_SCENE = [3, 7] as const;
+const DIGITS_A_SCENE = [5, 10] as const;
 /** Digit heights as a share of the scene's. */
-const RELATIVE_HEIGHT = [0.16, 0.42] as const;
+const RELATIVE_HEIGHT = [0.16, 0.36] as const;
 const LARGEST_ANGLE = 0.2;
 const LARGEST_SLANT = 0.15;
 /** Pixels between two boxes at least. */

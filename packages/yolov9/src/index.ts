@@ -50,7 +50,14 @@ export type {
 } from "./loss/index.js";
 
 // Training
-export { loadCheckpoint, NonFiniteLossError, silentProgress, train, transferWeights } from "./train/index.js";
+export {
+  ExponentialMovingAverage,
+  loadCheckpoint,
+  NonFiniteLossError,
+  silentProgress,
+  train,
+  transferWeights,
+} from "./train/index.js";
 export type {
   EpochResult,
   LoadedCheckpoint,

@@ -1,0 +1,68 @@
+// `npm run bench -- train`: measures parts, all of them by default, on this machine and prints tables or JSON.
+import { parseArgs } from "node:util";
+import { benchTrain, measureVariant } from "./train.js";
+
+const usage = `usage: npm run bench -- [train …] [options]
+  --model NAME   model of the training step (default yolov9-t)
+  --imgsz N      image size (default 320)
+  --batch N      images a step (default 16)
+  --steps N      measured steps (default 5)
+  --json         one JSON object instead of tables`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    model: { type: "string", default: "yolov9-t" },
+    imgsz: { type: "string", default: "320" },
+    batch: { type: "string", default: "16" },
+    steps: { type: "string", default: "5" },
+    json: { type: "boolean", default: false },
+    variant: { type: "string" }, // one variant of the training step, measured in a process of its own
+    help: { type: "boolean", default: false },
+  },
+});
+
+const options = {
+  model: values.model,
+  size: Number(values.imgsz),
+  batch: Number(values.batch),
+  steps: Number(values.steps),
+};
+
+/** A measured part: what JSON holds, and the table that people read. */
+export interface Report {
+  data: Record<string, unknown>;
+  table: string;
+}
+
+const parts: Record<string, () => Report> = {
+  train: () => benchTrain(options),
+};
+
+function main(): void {
+  if (values.help) {
+    console.log(usage);
+    return;
+  }
+  if (values.variant !== undefined) {
+    console.log(JSON.stringify(measureVariant(values.variant, options)));
+    return;
+  }
+  const wanted = positionals.length > 0 ? positionals : Object.keys(parts);
+  const unknown = wanted.find((name) => !(name in parts));
+  if (unknown !== undefined) throw new Error(`there is no bench '${unknown}'\n${usage}`);
+  const results: Record<string, unknown> = {};
+  for (const name of wanted) {
+    const report = parts[name]!();
+    if (values.json) results[name] = report.data;
+    else console.log(`${name}\n${report.table}\n`);
+  }
+  if (values.json) console.log(JSON.stringify(wanted.length === 1 ? results[wanted[0]!] : results));
+}
+
+try {
+  main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
