@@ -21,7 +21,13 @@ describe("detectPictures", () => {
     const model = buildModel(loadModelSpec("gelan-t"), { names: ["red", "blue"] });
     writeFileSync(weights, toOnnx(deployed(model), { height: 64, width: 96 }));
     const noise = {
-      create: { width: 150, height: 90, channels: 3, background: "grey", noise: { type: "gaussian", mean: 128, sigma: 60 } },
+      create: {
+        width: 150,
+        height: 90,
+        channels: 3,
+        background: "grey",
+        noise: { type: "gaussian", mean: 128, sigma: 60 },
+      },
     } as const;
     await sharp(noise).jpeg().toFile(join(folder, "a.jpg"));
     await sharp(noise).png().toFile(join(folder, "b.png"));
