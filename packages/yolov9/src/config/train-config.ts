@@ -63,7 +63,7 @@ export const TrainConfig = z.strictObject({
     .describe("memory for decoded images in MiB; half of the free memory, at most 2048, when left out"),
   precision: z
     .enum(["auto", "float32", "bfloat16"])
-    .default("auto")
+    .default("float32")
     .describe("number format of convolutions in training; auto takes bfloat16 where the CPU has instructions for it"),
 
   // Optimiser: SGD with Nesterov momentum
