@@ -32,8 +32,12 @@ export function setGeneratorState(state: Tensor): void {
 }
 
 /** What JavaScript holds at this moment. */
-export function memory(): MemoryStatistics {
-  return bridge.memory();
+export function memory(): MemoryStatistics & {
+  /** Tensors that nobody disposed of, collected or not: a count that does not depend on when garbage goes. */
+  undisposedTensors: number;
+} {
+  const statistics = bridge.memory();
+  return { ...statistics, undisposedTensors: statistics.liveTensors + statistics.collectedTensors };
 }
 
 /** What this libtorch was built with. */

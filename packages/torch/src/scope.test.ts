@@ -1,8 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { conv2d, memory, noGrad, randn, Scope, scope, zeros, type Tensor } from "./index.js";
 
-/** Tensors that nobody disposed of. Those collected count too: when garbage of earlier tests goes must not matter. */
-const live = () => memory().liveTensors + memory().collectedTensors;
+const live = () => memory().undisposedTensors;
 
 describe("scopes", () => {
   it("leave no tensor alive but what they return", () => {

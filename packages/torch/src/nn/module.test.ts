@@ -1,9 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { BatchNorm2d, Conv2d, memory, Module, noGrad, randn, type Tensor } from "../index.js";
 
-/** Tensors that nobody disposed of. Those collected count too: when garbage of earlier tests goes must not matter. */
-const undisposed = () => memory().liveTensors + memory().collectedTensors;
-
 class Block extends Module {
   readonly conv = new Conv2d(3, 4, 3, { padding: 1 });
   readonly norm = new BatchNorm2d(4);
@@ -59,14 +56,14 @@ describe("Module", () => {
 
   it("converts floating tensors, leaves counters, and frees what it replaces", () => {
     const net = new Net();
-    const before = undisposed();
+    const before = memory().undisposedTensors;
     net.to({ dtype: "float64", memoryFormat: "channels_last" });
-    expect(undisposed()).toBe(before);
+    expect(memory().undisposedTensors).toBe(before);
     expect(net.stem.conv.weight.dtype).toBe("float64");
     expect(net.stem.norm.num_batches_tracked.dtype).toBe("int64");
     expect(net.stem.conv.weight.requiresGrad).toBe(true);
     net.dispose();
-    expect(undisposed()).toBeLessThan(before);
+    expect(memory().undisposedTensors).toBeLessThan(before);
   });
 
   it("normalises by the batch in training and by running statistics in evaluation", () => {

@@ -65,10 +65,9 @@ describe("SGD", () => {
       optimiser.zeroGrad();
     };
     step();
-    const undisposed = () => memory().liveTensors + memory().collectedTensors;
-    const afterFirst = undisposed();
+    const afterFirst = memory().undisposedTensors;
     step();
-    expect(undisposed() - afterFirst).toBeLessThanOrEqual(1); // x.square(), which has no scope here
+    expect(memory().undisposedTensors - afterFirst).toBeLessThanOrEqual(1); // x.square(), which has no scope here
   });
 });
 

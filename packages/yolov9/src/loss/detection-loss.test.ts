@@ -152,9 +152,9 @@ describe("DetectionLoss", () => {
   it("leaves no tensor behind but the total", () => {
     const loss = new DetectionLoss(shape);
     const lead = levels(2, 1);
-    const before = memory().liveTensors;
+    const before = memory().undisposedTensors;
     const { total } = loss.compute({ lead, auxiliaries: [] }, targets(2, ...SOME));
-    expect(memory().liveTensors).toBe(before + 1);
+    expect(memory().undisposedTensors).toBe(before + 1);
     total.dispose();
     for (const level of lead) level.dispose();
   });

@@ -102,18 +102,18 @@ describe("a built model", () => {
         noGrad(() => model.decode(model.eval().forward(rand([1, 3, 64, 64])).lead));
       });
     step();
-    const before = memory().liveTensors;
+    const before = memory().undisposedTensors;
     step();
-    expect(memory().liveTensors).toBe(before);
+    expect(memory().undisposedTensors).toBe(before);
   });
 
   it("frees features in evaluation before the forward pass ends", () => {
     const model = build(loadModelSpec("gelan-t"), { classCount: 1 }).eval();
-    const before = memory().liveTensors;
+    const before = memory().undisposedTensors;
     scope(() =>
       noGrad(() => {
         model.forward(zeros([1, 3, 32, 32]));
-        expect(memory().liveTensors - before).toBe(4); // the images and three levels
+        expect(memory().undisposedTensors - before).toBe(4); // the images and three levels
       }),
     );
   });

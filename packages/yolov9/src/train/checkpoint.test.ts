@@ -33,7 +33,7 @@ describe("checkpoints", () => {
     state.ema.updates = 4;
     state.stopping.best = { fitness: 0.25, epoch: 2 };
     state.save(last, images);
-    const before = memory().liveTensors;
+    const before = memory().undisposedTensors;
     const checkpoint = readCheckpoint(last);
     const restored = TrainingState.restored(checkpoint);
     checkpoint.dispose();
@@ -45,7 +45,7 @@ describe("checkpoints", () => {
     const differing = [...state.model.stateDict()].filter(([path, tensor]) => !equal(tensor, others.get(path)!));
     expect(differing).toEqual([]);
     restored.dispose();
-    expect(memory().liveTensors).toBe(before);
+    expect(memory().undisposedTensors).toBe(before);
     state.dispose();
   });
 

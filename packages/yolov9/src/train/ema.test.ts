@@ -22,9 +22,9 @@ describe("ExponentialMovingAverage", () => {
     const source = new Small();
     const ema = new ExponentialMovingAverage(source, new Small(), { decay: 0.9, tau: 2 });
     source.norm.running_mean.copy_(tensor([10, 20])).dispose();
-    const before = memory().liveTensors;
+    const before = memory().undisposedTensors;
     ema.update();
-    expect(memory().liveTensors).toBe(before);
+    expect(memory().undisposedTensors).toBe(before);
     const first = 0.9 * (1 - Math.exp(-0.5));
     expect(ema.decayAt(1)).toBeCloseTo(first, 12);
     expect(ema.model.norm.running_mean.toList()).toEqual([

@@ -77,7 +77,7 @@ describe("train", () => {
     const result = await train(config("flat", { ...plain, ...fast }), {
       progress: silentProgress,
       onStep: (report) => losses.push(total(report)),
-      onEpoch: () => alive.push(memory().liveTensors),
+      onEpoch: () => alive.push(memory().undisposedTensors),
     });
     expect(result).toMatchObject({ ended: "completed", epochs: fast.epochs });
     expect(losses).toHaveLength((fast.epochs * IMAGES) / BATCH);

@@ -156,10 +156,10 @@ describe("validate", () => {
     const { classCount, strides, regMax } = model;
     const loss = new DetectionLoss({ classCount, strides, regMax });
     await validateModel(model, samples, { ...options, loss });
-    const before = memory().liveTensors;
+    const before = memory().undisposedTensors;
     const mean = model.stateDict().get("backbone.stem1.norm.running_mean")?.toArray();
     const result = await validateModel(model, samples, { ...options, loss });
-    expect(memory().liveTensors).toBe(before);
+    expect(memory().undisposedTensors).toBe(before);
     expect(model.training).toBe(true);
     expect(model.stateDict().get("backbone.stem1.norm.running_mean")?.toArray()).toEqual(mean);
     expect(result.losses?.box).toBeGreaterThan(0);
