@@ -9,7 +9,7 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rgbFromPixels, type Pixels, type RgbImage } from "@yolov9/vision";
 import * as ort from "onnxruntime-node";
-import sharp from "sharp";
+import { decodePicture } from "./decode-picture.js";
 import { DetectorBase, openModel, type LoadOptions } from "./detector.js";
 
 export type { Detection, DetectOptions, LoadOptions } from "./detector.js";
@@ -36,20 +36,14 @@ export class Detector extends DetectorBase<ImageInput> {
 }
 
 /**
- * Pixels of a picture: EXIF orientation applied, alpha dropped, colour profile ignored, as the published models were trained and measured.
+ * Pixels of a picture, or raw pixels as RGB.
  * @throws Error that names the file when it is missing or cannot be decoded
  */
 export async function decodeImage(image: ImageInput): Promise<RgbImage> {
   if (typeof image === "object" && "width" in image) return rgbFromPixels(image);
   const { bytes, name } = image instanceof Uint8Array ? { bytes: image, name: "image" } : await read(image, "image");
   try {
-    const { data, info } = await sharp(bytes, { failOn: "error", ignoreIcc: true })
-      .autoOrient()
-      .toColourspace("srgb")
-      .removeAlpha()
-      .raw({ depth: "uchar" })
-      .toBuffer({ resolveWithObject: true });
-    return rgbFromPixels({ data, width: info.width, height: info.height, channels: info.channels });
+    return await decodePicture(bytes);
   } catch (cause) {
     throw new Error(`${name} cannot be decoded as an image: ${messageOf(cause)}`, { cause });
   }

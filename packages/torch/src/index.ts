@@ -32,6 +32,7 @@ export { buffer, Module, parameter } from "./nn/module.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { BatchNorm2d } from "./nn/batch-norm2d.js";
 export {
+  activate,
   batchNormActivation,
   withPlainKernels,
   type Activation,

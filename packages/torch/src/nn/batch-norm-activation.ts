@@ -58,7 +58,8 @@ function normalised({ input, norm }: NormalisedInput): Tensor {
   return norm.forward(input);
 }
 
-function activate(z: Tensor, activation: Activation): Tensor {
+/** The activation alone, for convolutions without a norm. */
+export function activate(z: Tensor, activation: Activation): Tensor {
   return activation === "silu" ? z.silu() : activation === "relu" ? z.relu() : z;
 }
 

@@ -7,7 +7,7 @@ export { planModel, type ModelPlan, type PlannedRow } from "./plan.js";
 
 // blocks
 export * from "./blocks/registry.js";
-export { activate, type Activation } from "./activation.js";
+export type { Activation } from "./activation.js";
 export { Conv } from "./blocks/conv.js";
 export { RepConv } from "./blocks/rep-conv.js";
 export { Dark, RepBottleneck, Res } from "./blocks/bottleneck.js";

@@ -4,10 +4,8 @@
  */
 import { clipGradNorm, scope, tensor } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
-import { ConfigError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
-import { Loader, openDataset } from "../data/index.js";
-import type { AugmentConfig, Batch, Dataset, Sample } from "../data/index.js";
+import type { Batch, Loader } from "../data/index.js";
 import { problemText } from "../data/index.js";
 import { DetectionLoss } from "../loss/index.js";
 import type { LossItems } from "../loss/index.js";
@@ -21,6 +19,8 @@ import { Progress } from "./progress.js";
 import type { ProgressReporter } from "./progress.js";
 import { resultsCsv, writeWhole } from "./results.js";
 import type { EpochResult } from "./results.js";
+import { loaders, openData } from "./run-data.js";
+import type { RunData } from "./run-data.js";
 import { newRunFolder, resumedRunFolder } from "./run-folder.js";
 import type { RunFolder } from "./run-folder.js";
 import { stepSettings, warmupNotice } from "./schedule.js";
@@ -28,7 +28,6 @@ import type { StepSettings } from "./schedule.js";
 import { NO_LOSSES, TrainingState } from "./training-state.js";
 
 const BYTE_RANGE = 255;
-const MEBIBYTE = 1024 ** 2;
 
 /** One batch that was trained on. */
 export interface StepReport {
@@ -92,13 +91,6 @@ export async function train(config: TrainConfig, hooks: TrainHooks = {}): Promis
     hooks.signal?.removeEventListener("abort", onSignal);
     await trainer.close();
   }
-}
-
-/** The images of a run. */
-interface RunData {
-  readonly dataset: Dataset;
-  readonly train: readonly Sample[];
-  readonly val: readonly Sample[];
 }
 
 class Trainer {
@@ -381,50 +373,6 @@ interface TrainedEpoch {
 interface ValidatedEpoch {
   readonly result: ValidationResult | undefined;
   readonly seconds: number;
-}
-
-async function openData(config: TrainConfig): Promise<RunData> {
-  if (config.data === undefined)
-    throw new ConfigError("data is missing: give --data, or --resume for a run that has begun");
-  const dataset = await openDataset(config.data, { splits: ["train", "val"] });
-  const { train: training, val } = dataset.splits;
-  if (training === undefined || val === undefined) {
-    throw new ConfigError(
-      `${config.data}: training needs a train and a val split; found ${Object.keys(dataset.splits).join(", ")}`,
-    );
-  }
-  return { dataset, train: training, val };
-}
-
-/** Loaders of both splits; the memory for decoded images is shared by their number. */
-function loaders(config: TrainConfig, { train: training, val }: RunData): [train: Loader, val: Loader] {
-  const { imgsz, batch, workers, seed, cacheBudget } = config;
-  const common = { imageSize: imgsz, batchSize: batch, ...(workers === undefined ? {} : { workers }) };
-  const share = (samples: readonly Sample[]) =>
-    cacheBudget === undefined
-      ? {}
-      : { cacheBytes: (cacheBudget * MEBIBYTE * samples.length) / (training.length + val.length) };
-  return [
-    new Loader(training, { ...common, ...share(training), seed, shuffle: true, augment: augmentation(config) }),
-    new Loader(val, { ...common, ...share(val) }),
-  ];
-}
-
-function augmentation(config: TrainConfig): AugmentConfig {
-  const { hsvH, hsvS, hsvV, degrees, translate, scale, shear, flipud, fliplr, mosaic, mixup } = config;
-  return {
-    hsvH,
-    hsvS,
-    hsvV,
-    degrees,
-    translate,
-    scale,
-    shear,
-    flipUpDown: flipud,
-    flipLeftRight: fliplr,
-    mosaic,
-    mixup,
-  };
 }
 
 function detectionLoss(config: TrainConfig, { classCount, strides, regMax }: TrainingState["model"]): DetectionLoss {

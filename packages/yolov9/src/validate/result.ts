@@ -1,4 +1,5 @@
 /** What a validation measures, and how it is printed. Numbers only; drawing curves is a matter of its own. */
+import type { CocoFigures } from "@yolov9/vision";
 
 export interface ClassResult {
   readonly name: string;
@@ -14,16 +15,7 @@ export interface ClassResult {
 }
 
 /** COCO's figures are 0 … 1, or −1 where there is nothing to find (no object of that size). */
-export interface ValidationResult {
-  readonly AP: number;
-  readonly AP50: number;
-  readonly AP75: number;
-  readonly APs: number;
-  readonly APm: number;
-  readonly APl: number;
-  readonly AR1: number;
-  readonly AR10: number;
-  readonly AR100: number;
+export interface ValidationResult extends Omit<CocoFigures, "ARs" | "ARm" | "ARl"> {
   /** Means over classes at `confidence`, at IoU 0.5. */
   readonly precision: number;
   readonly recall: number;

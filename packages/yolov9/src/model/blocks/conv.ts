@@ -2,9 +2,9 @@
  * Convolution, batch norm and activation: the unit that every other block is made of. `Conv.forward` and `RepConv.forward` are
  * the only places where these three meet, so a faster kernel for them belongs there.
  */
-import { BatchNorm2d, batchNormActivation, Conv2d, type Tensor } from "@yolov9/torch";
+import { activate, BatchNorm2d, batchNormActivation, Conv2d, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
-import { activate, activationSchema, type Activation } from "../activation.js";
+import { activationSchema, type Activation } from "../activation.js";
 import { channels, kernelSize, only } from "./options.js";
 import { FeatureBlock, type FeatureDefinition } from "./registry.js";
 

@@ -2,8 +2,8 @@
  * RepConv: a 3×3 and a 1×1 convolution side by side while training, one 3×3 convolution once fused (Ding et al. 2021, RepVGG).
  * Like the published models it never has an identity branch ("RepConvN").
  */
-import { batchNormActivation, type Conv2d, type NormalisedInput, type Tensor } from "@yolov9/torch";
-import { activate, type Activation } from "../activation.js";
+import { activate, batchNormActivation, type Conv2d, type NormalisedInput, type Tensor } from "@yolov9/torch";
+import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
 import { FeatureBlock } from "./registry.js";
 

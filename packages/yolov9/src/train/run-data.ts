@@ -1,0 +1,61 @@
+/**
+ * The images of a run: the data set's two splits that training needs, and the loaders that make batches of them.
+ */
+import { ConfigError } from "../config/index.js";
+import type { TrainConfig } from "../config/index.js";
+import { Loader, openDataset } from "../data/index.js";
+import type { AugmentConfig, Dataset, Sample } from "../data/index.js";
+
+const MEBIBYTE = 1024 ** 2;
+
+/** The images of a run. */
+export interface RunData {
+  readonly dataset: Dataset;
+  readonly train: readonly Sample[];
+  readonly val: readonly Sample[];
+}
+
+/** @throws ConfigError when there is no data, or a split is missing */
+export async function openData(config: TrainConfig): Promise<RunData> {
+  if (config.data === undefined)
+    throw new ConfigError("data is missing: give --data, or --resume for a run that has begun");
+  const dataset = await openDataset(config.data, { splits: ["train", "val"] });
+  const { train: training, val } = dataset.splits;
+  if (training === undefined || val === undefined) {
+    throw new ConfigError(
+      `${config.data}: training needs a train and a val split; found ${Object.keys(dataset.splits).join(", ")}`,
+    );
+  }
+  return { dataset, train: training, val };
+}
+
+/** Loaders of both splits; the memory for decoded images is shared by their number. */
+export function loaders(config: TrainConfig, { train: training, val }: RunData): [train: Loader, val: Loader] {
+  const { imgsz, batch, workers, seed, cacheBudget } = config;
+  const common = { imageSize: imgsz, batchSize: batch, ...(workers === undefined ? {} : { workers }) };
+  const share = (samples: readonly Sample[]) =>
+    cacheBudget === undefined
+      ? {}
+      : { cacheBytes: (cacheBudget * MEBIBYTE * samples.length) / (training.length + val.length) };
+  return [
+    new Loader(training, { ...common, ...share(training), seed, shuffle: true, augment: augmentation(config) }),
+    new Loader(val, { ...common, ...share(val) }),
+  ];
+}
+
+function augmentation(config: TrainConfig): AugmentConfig {
+  const { hsvH, hsvS, hsvV, degrees, translate, scale, shear, flipud, fliplr, mosaic, mixup } = config;
+  return {
+    hsvH,
+    hsvS,
+    hsvV,
+    degrees,
+    translate,
+    scale,
+    shear,
+    flipUpDown: flipud,
+    flipLeftRight: fliplr,
+    mosaic,
+    mixup,
+  };
+}
