@@ -1,4 +1,5 @@
 // Entry point of the addon: the operator door and the tensor functions, as plain exports.
+#include "custom-function.h"
 #include "node.h"
 #include "operators.h"
 #include "tensors.h"
@@ -27,5 +28,6 @@ NAPI_MODULE_INIT() {
   bridge::define<bridge::callOperator>(env, exports, "callOperator");
   bridge::define<bridge::operatorSchemas>(env, exports, "operatorSchemas");
   bridge::defineTensorFunctions(env, exports);
+  bridge::defineCustomFunctions(env, exports);
   return exports;
 }

@@ -11,6 +11,7 @@ export { callOperator } from "./dispatch.js";
 
 // autograd
 export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
+export { customFunction, type CustomFunction } from "./custom-function.js";
 
 // libtorch as a whole
 export {
@@ -30,7 +31,7 @@ export { cpuMultipliesBfloat16, resolvePrecision, type Precision } from "./preci
 // modules and optimisers
 export { buffer, Module, parameter } from "./nn/module.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
-export { BatchNorm2d } from "./nn/batch-norm2d.js";
+export { BatchNorm2d, withFrozenStatistics } from "./nn/batch-norm2d.js";
 export {
   activate,
   batchNormActivation,

@@ -55,6 +55,14 @@ export interface Bridge {
   grad(tensor: TensorHandle): TensorHandle | null;
   clearGrad(tensor: TensorHandle): void;
   backward(tensor: TensorHandle, gradient: TensorHandle | undefined, retainGraph: boolean): void;
+  /** Sets the function that nodes made by `attachBackward` call with their number and the gradients of their outputs. */
+  setBackwardHandler(
+    handler: (id: number, gradients: readonly (TensorHandle | null)[]) => readonly (TensorHandle | null)[],
+  ): void;
+  /** Makes outputs, computed without recording, functions of the inputs in the autograd graph. */
+  attachBackward(id: number, inputs: readonly TensorHandle[], outputs: readonly TensorHandle[]): void;
+  /** The numbers of nodes that are gone since the last call. */
+  releasedBackwards(): number[];
   setGradEnabled(enabled: boolean): boolean;
   isGradEnabled(): boolean;
   manualSeed(seed: number): void;

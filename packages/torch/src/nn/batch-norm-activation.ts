@@ -27,12 +27,12 @@ export function batchNormActivation(
   const { norm } = first;
   if (!fusedKernels)
     return activate(second === undefined ? normalised(first) : normalised(first).add(normalised(second)), activation);
-  for (const each of [norm, second?.norm]) if (each?.training === true) each.num_batches_tracked.add_(1).dispose();
+  for (const each of [norm, second?.norm]) if (each?.training === true) each.countBatch();
   return callOperator("yolov9::batch_norm_activation", "", [
     ...operands(first),
     ...(second === undefined ? [null, null, null, null, null] : operands(second)),
     norm.training,
-    norm.momentum,
+    norm.currentMomentum,
     norm.eps,
     activationCodes[activation],
   ]) as Tensor;

@@ -26,8 +26,33 @@ export class BatchNorm2d extends Module {
 
   /** @param input [B, C, H, W] */
   forward(input: Tensor): Tensor {
-    if (this.training) this.num_batches_tracked.add_(1).dispose();
-    const { weight, bias, running_mean, running_var, training, momentum, eps } = this;
-    return batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps, false);
+    if (this.training) this.countBatch();
+    const { weight, bias, running_mean, running_var, training, currentMomentum, eps } = this;
+    return batch_norm(input, weight, bias, running_mean, running_var, training, currentMomentum, eps, false);
+  }
+
+  /** The share of a batch in the running statistics; nothing while they are frozen. */
+  get currentMomentum(): number {
+    return statisticsFrozen ? 0 : this.momentum;
+  }
+
+  countBatch(): void {
+    if (!statisticsFrozen) this.num_batches_tracked.add_(1).dispose();
+  }
+}
+
+let statisticsFrozen = false;
+
+/**
+ * Runs a function in which no batch norm updates its running statistics, though each still normalises by its batch while
+ * training: for computing again what was computed before.
+ */
+export function withFrozenStatistics<T>(body: () => T): T {
+  const before = statisticsFrozen;
+  statisticsFrozen = true;
+  try {
+    return body();
+  } finally {
+    statisticsFrozen = before;
   }
 }
