@@ -31,8 +31,9 @@ export {
   officialStateDict,
   parseModelSpec,
   profile,
+  withAuxiliary,
 } from "./model/index.js";
-export type { BuildOptions, ModelOutputs, ModelProfile, ModelSpec } from "./model/index.js";
+export type { AuxiliaryOptions, BuildOptions, ModelOutputs, ModelProfile, ModelSpec } from "./model/index.js";
 
 // Own blocks for model files
 export { FeatureBlock, registerBlock } from "./model/index.js";

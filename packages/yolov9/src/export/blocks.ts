@@ -7,6 +7,7 @@ import type { Activation } from "../model/activation.js";
 import { Dark, RepBottleneck, Res } from "../model/blocks/bottleneck.js";
 import { CBFuse, CBLinear } from "../model/blocks/composite-backbone.js";
 import { Conv } from "../model/blocks/conv.js";
+import { DepthwiseConv } from "../model/blocks/depthwise-conv.js";
 import { DetectionHead, type Branch } from "../model/blocks/detect.js";
 import { AConv, ADown } from "../model/blocks/downsample.js";
 import { ELAN1 } from "../model/blocks/elan1.js";
@@ -25,6 +26,13 @@ registerBlockExporter(Conv, (graph, block, [x]) => {
     throw new ExportError("a Conv still has its batch norm: fuse the model before exporting it");
   return activation(graph, conv2d(graph, block.conv, x), block.activation);
 });
+
+registerBlockExporter(DepthwiseConv, (graph, block, [x]) =>
+  chain(graph, x, [
+    ["spatial", block.spatial],
+    ["pointwise", block.pointwise],
+  ]),
+);
 
 registerBlockExporter(RepConv, (graph, block, [x]) => {
   if (block.fused === undefined) {
@@ -119,16 +127,20 @@ registerBlockExporter(CBFuse, (graph, block, inputs) => {
   return enlarged.reduce((total, piece) => layers.add(graph, total, piece), target);
 });
 
+/** In the order of a level's channels. */
+const BRANCH_NAMES = ["boxes", "classes", "objectness"];
+
 /**
- * A detection head: one raw output a level, [B, 4 · bins + classes, H, W].
+ * A detection head: one raw output a level, [B, 4 · bins + classes (+ 1 with objectness), H, W].
  * @throws ExportError for a head of another kind
  */
 export function exportHead(graph: OnnxGraph, head: Head, levels: readonly Value[]): Value[] {
   if (!(head instanceof DetectionHead)) throw new ExportError(`the head ${head.constructor.name} has no ONNX form`);
   return levels.map((x, i) => {
-    const boxes = graph.within(`boxes.${i}`, () => branch(graph, head.boxes[i]!, x));
-    const classes = graph.within(`classes.${i}`, () => branch(graph, head.classes[i]!, x));
-    return layers.concatChannels(graph, [boxes, classes]);
+    const branches = head.level(i).map((each, j) => {
+      return graph.within(`${BRANCH_NAMES[j]!}.${i}`, () => branch(graph, each, x));
+    });
+    return layers.concatChannels(graph, branches);
   });
 }
 

@@ -1,6 +1,6 @@
 /**
- * The last step of a detector as ONNX operators: raw levels [B, 4·bins + classes, H, W] become one tensor
- * [B, 4 + classes, A] with cx cy w h in input pixels and sigmoid scores. Anchors are constants when the input size is fixed and
+ * The last step of a detector as ONNX operators: raw levels [B, 4·bins + classes (+ objectness), H, W] become one tensor
+ * [B, 4 + classes, A] with cx cy w h in input pixels and scores. Anchors are constants when the input size is fixed and
  * are computed inside the graph when it is free. No suppression of overlapping boxes: that is the reader's part.
  */
 import type { OnnxGraph, Value } from "./onnx-graph.js";
@@ -11,6 +11,8 @@ export interface DecodeOptions {
   /** Bins of the distance distribution of each box side. */
   bins: number;
   classCount: number;
+  /** Whether the last channel is an objectness logit, by whose sigmoid the scores are multiplied. */
+  objectness: boolean;
   /** Input size in pixels, or undefined when it is free. */
   size: { height: number; width: number } | undefined;
 }
@@ -28,9 +30,11 @@ interface Anchors {
  */
 export function decodeBoxes(graph: OnnxGraph, levels: readonly Value[], options: DecodeOptions): Value {
   const { bins, classCount, strides, size } = options;
-  const flat = levels.map((level) => graph.node("Reshape", [level, graph.integers([0, 4 * bins + classCount, -1])]));
+  const parts = [4 * bins, classCount, ...(options.objectness ? [1] : [])];
+  const channels = parts.reduce((sum, part) => sum + part, 0);
+  const flat = levels.map((level) => graph.node("Reshape", [level, graph.integers([0, channels, -1])]));
   const all = graph.node("Concat", flat, { axis: 2 });
-  const [box, classes] = graph.nodes("Split", [all, graph.integers([4 * bins, classCount])], 2, { axis: 1 });
+  const [box, ...logits] = graph.nodes("Split", [all, graph.integers(parts)], parts.length, { axis: 1 });
   const anchors = size === undefined ? dynamicAnchors(graph, levels, strides) : fixedAnchors(graph, strides, size);
 
   const [leftTop, rightBottom] = graph.nodes("Split", [distances(graph, box, bins), graph.integers([2, 2])], 2, {
@@ -40,7 +44,9 @@ export function decodeBoxes(graph: OnnxGraph, levels: readonly Value[], options:
   const centre = graph.node("Add", [anchors.centres, shift]);
   const extent = graph.node("Add", [leftTop, rightBottom!]);
   const boxesPx = graph.node("Mul", [graph.node("Concat", [centre, extent], { axis: 1 }), anchors.strides]);
-  return graph.node("Concat", [boxesPx, graph.node("Sigmoid", [classes!])], { axis: 1 });
+  const [classes, objectness] = logits.map((logit) => graph.node("Sigmoid", [logit]));
+  const scores = objectness === undefined ? classes! : graph.node("Mul", [classes!, objectness]);
+  return graph.node("Concat", [boxesPx, scores], { axis: 1 });
 }
 
 /** [B, 4·bins, A] → [B, 4, A]; the channel is side · bins + bin. */

@@ -5,7 +5,7 @@
 import { Module, arange, cat, scope, type DType, type Tensor } from "@yolov9/torch";
 import { AnchorCache } from "./anchors.js";
 import type { Activation } from "./activation.js";
-import type { FeatureBlock, Head } from "./blocks/registry.js";
+import type { FeatureBlock, Head, MultiFeatureBlock } from "./blocks/registry.js";
 import { planModel } from "./plan.js";
 import { IMAGE, SECTIONS, type ModelSpec, type Row, type SectionName } from "./spec.js";
 
@@ -22,7 +22,7 @@ export interface BuildOptions {
   classWidth?: number | undefined;
 }
 
-/** Raw outputs of the heads, levels finest first: [B, 4 · regMax + classCount, H / stride, W / stride]. */
+/** Raw outputs of the heads, levels finest first: [B, 4 · regMax + classCount (+ 1 with objectness), H / stride, W / stride]. */
 export interface ModelOutputs {
   lead: Tensor[];
   /** One list a head of the auxiliary section; empty without. */
@@ -40,13 +40,18 @@ export interface FeatureStep extends StepCommon {
   readonly block: FeatureBlock;
 }
 
+export interface FeaturesStep extends StepCommon {
+  readonly kind: "features";
+  readonly block: MultiFeatureBlock;
+}
+
 export interface HeadStep extends StepCommon {
   readonly kind: "head";
   readonly head: Head;
 }
 
 /** One row at work. */
-export type Step = FeatureStep | HeadStep;
+export type Step = FeatureStep | FeaturesStep | HeadStep;
 
 /** The rows of one section by their names. */
 export class Section extends Module {
@@ -55,7 +60,7 @@ export class Section extends Module {
     super();
     for (const step of steps) {
       if (step.name in this) throw new Error(`row "${step.name}": modules have a member of that name; choose another`);
-      Object.assign(this, { [step.name]: step.kind === "feature" ? step.block : step.head });
+      Object.assign(this, { [step.name]: step.kind === "head" ? step.head : step.block });
     }
   }
 }
@@ -98,6 +103,23 @@ export class DetectionModel extends Module {
     return this.spec.regMax;
   }
 
+  /** Whether the heads' last channel is an objectness logit. */
+  get objectness(): boolean {
+    return this.spec.objectness;
+  }
+
+  /**
+   * Which of the auxiliary heads looks at the same features as the lead head: the coarse one of a coarse-to-fine pair.
+   * Undefined when none does.
+   */
+  get coarseHead(): number | undefined {
+    const heads = this.#steps.filter((step) => step.kind === "head");
+    const lead = heads.find((step) => step.section === "head");
+    const auxiliaries = heads.filter((step) => step.section === "auxiliary");
+    const index = auxiliaries.findIndex((step) => step.from.join() === lead?.from.join());
+    return index < 0 ? undefined : index;
+  }
+
   get hasAuxiliary(): boolean {
     return this.spec.auxiliary.length > 0;
   }
@@ -122,6 +144,9 @@ export class DetectionModel extends Module {
           step.name,
           scope(() => step.block.forward(...inputs)),
         );
+      } else if (step.kind === "features") {
+        const several = scope(() => step.block.forward(...inputs));
+        several.forEach((feature, output) => features.set(`${step.name}.${output}`, feature));
       } else {
         const levels = scope(() => step.head.forward(...inputs));
         if (step.section === "auxiliary") outputs.auxiliaries.push(levels);
@@ -136,7 +161,7 @@ export class DetectionModel extends Module {
    * Raw levels as boxes and scores. Distances are the expectation of a softmax over the bins (Li et al. 2020, Generalized Focal
    * Loss); a box is spanned from its anchor by the distances to its left, top, right and bottom side.
    * @param levels as `forward` gives them
-   * @returns [B, 4 + classCount, A] cx cy w h in input pixels, then sigmoid scores; float32 when the levels are half precision
+   * @returns [B, 4 + classCount, A] cx cy w h in input pixels, then scores: sigmoids, times the objectness where the heads have it; float32 when the levels are half precision
    */
   decode(levels: readonly Tensor[]): Tensor {
     return scope(() => {
@@ -146,14 +171,18 @@ export class DetectionModel extends Module {
         levels.map((level) => level.flatten(2)),
         2,
       ).to({ dtype });
-      const [boxes, logits] = all.split_with_sizes([SIDES * this.regMax, this.classCount], 1);
+      const [boxes, logits, objectness] = all.split_with_sizes(
+        [SIDES * this.regMax, this.classCount, ...(this.objectness ? [1] : [])],
+        1,
+      );
       const [batch, , anchors] = all.shape;
       const bins = arange(this.regMax, { dtype, device: all.device }).view([this.regMax, 1]);
       const distribution = boxes!.reshape([batch!, SIDES, this.regMax, anchors!]).softmax(2);
       const [leftTop, rightBottom] = distribution.mul(bins).sum([2]).chunk(2, 1);
       const centrePx = centres.add(rightBottom!.sub(leftTop!).div(2).mul(strides));
       const sizePx = leftTop!.add(rightBottom!).mul(strides);
-      return cat([centrePx, sizePx, logits!.sigmoid()], 1);
+      const scores = objectness === undefined ? logits!.sigmoid() : logits!.sigmoid().mul(objectness.sigmoid());
+      return cat([centrePx, sizePx, scores], 1);
     });
   }
 
@@ -186,6 +215,7 @@ export function buildModel(spec: ModelSpec, options: BuildOptions = {}): Detecti
     const { row, section } = planned;
     const common = { name: row.name, section, from: row.from };
     if (planned.kind === "feature") return { ...common, kind: "feature", block: planned.build(complete) };
+    if (planned.kind === "features") return { ...common, kind: "features", block: planned.build(complete) };
     const head = planned.build(complete);
     head.initialiseBiases(plan.strides);
     return { ...common, kind: "head", head };

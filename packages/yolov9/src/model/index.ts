@@ -3,6 +3,9 @@
 // model files
 export { loadModelSpec, modelNames, parseModelSpec } from "./spec-file.js";
 export { withoutAuxiliary, type ModelSpec, type Row, type SectionName } from "./spec.js";
+export { withAuxiliary } from "./auxiliary/with-auxiliary.js";
+export type { AuxiliaryOptions, BackboneBranch, NeckBranch } from "./auxiliary/options.js";
+export { GUIDANCES, type Guidance } from "./spec.js";
 export { planModel, type ModelPlan, type PlannedRow } from "./plan.js";
 
 // blocks
@@ -17,6 +20,8 @@ export { ELAN1 } from "./blocks/elan1.js";
 export { SPPELAN } from "./blocks/sppelan.js";
 export { AConv, ADown } from "./blocks/downsample.js";
 export { Concat, Upsample } from "./blocks/routing.js";
+export { DepthwiseConv } from "./blocks/depthwise-conv.js";
+export { ReversibleColumn, ReversibleColumns } from "./blocks/reversible-columns.js";
 export { CBFuse, CBLinear } from "./blocks/composite-backbone.js";
 export { Branch, DetectionHead } from "./blocks/detect.js";
 

@@ -23,7 +23,7 @@ const indexOf = (name: string, row: string) => publishedIndices(loadModelSpec(na
 describe("published names", () => {
   it("number rows as the published files do", () => {
     expect(indexOf("gelan-t", "spp")).toBe(9);
-    expect(indexOf("yolov9-t", "aux3")).toBe(28);
+    expect(indexOf("yolov9-t", "auxN3")).toBe(28);
     // A first layer that hands on the image, where two rows take it.
     expect(indexOf("gelan-c", "stem1")).toBe(0);
     expect(indexOf("yolov9-c", "stem1")).toBe(1);

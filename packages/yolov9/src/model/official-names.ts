@@ -43,7 +43,7 @@ export function publishedIndices(spec: ModelSpec): { rows: Map<string, number>; 
   const all = [...spec.backbone, ...spec.neck, ...spec.auxiliary];
   let index = all.filter((row) => row.from.includes(IMAGE)).length > 1 ? 1 : 0;
   for (const section of spec.publishedOrder) {
-    for (const row of spec[section]) if (findBlock(row.block).kind === "feature") rows.set(row.name, index++);
+    for (const row of spec[section]) if (findBlock(row.block).kind !== "head") rows.set(row.name, index++);
   }
   return { rows, head: index };
 }
@@ -99,7 +99,7 @@ export function loadOfficialStateDict(model: DetectionModel, given: ReadonlyMap<
 function ownTensors(model: DetectionModel): [string, Tensor][] {
   const { rows, head } = publishedIndices(model.spec);
   const body = model.steps
-    .flatMap((step) => (step.kind === "feature" ? [{ block: step.block, index: rows.get(step.name)! }] : []))
+    .flatMap((step) => (step.kind !== "head" ? [{ block: step.block, index: rows.get(step.name)! }] : []))
     .sort((a, b) => a.index - b.index);
   return [
     ...body.flatMap(({ block, index }) => publishedTensors(block, `${PREFIX}.${index}`)),
@@ -118,6 +118,8 @@ function headTensors({ head }: HeadStep, prefix: string, position: number): [str
   const branches = [
     { name: `cv${2 + 2 * position}`, levels: head.boxes },
     { name: `cv${3 + 2 * position}`, levels: head.classes },
+    // No published model has this branch.
+    { name: `objectness${position === 0 ? "" : position + 1}`, levels: head.objectness },
   ];
   return branches.flatMap(({ name, levels }) =>
     levels.flatMap((branch, level) => publishedTensors(branch, `${prefix}.${name}.${level}`)),

@@ -11,6 +11,7 @@ import {
   type Feature,
   type FeatureBlock,
   type Head,
+  type MultiFeatureBlock,
 } from "./blocks/registry.js";
 import { didYouMean } from "./did-you-mean.js";
 import { IMAGE, SECTIONS, blockOptions, originOf, type ModelSpec, type Row, type SectionName } from "./spec.js";
@@ -29,12 +30,19 @@ export interface PlannedFeature extends PlannedCommon {
   build(context: BlockContext): FeatureBlock;
 }
 
+/** A row with several outputs; other rows name them `row.0`, `row.1` … */
+export interface PlannedFeatures extends PlannedCommon {
+  readonly kind: "features";
+  readonly outputs: readonly Feature[];
+  build(context: BlockContext): MultiFeatureBlock;
+}
+
 export interface PlannedHead extends PlannedCommon {
   readonly kind: "head";
   build(context: BlockContext): Head;
 }
 
-export type PlannedRow = PlannedFeature | PlannedHead;
+export type PlannedRow = PlannedFeature | PlannedFeatures | PlannedHead;
 
 export interface ModelPlan {
   /** In the order in which they run. */
@@ -72,23 +80,34 @@ function planRow(row: Row, section: SectionName, earlier: readonly PlannedRow[])
 
 function inputFeature(name: string, section: SectionName, earlier: readonly PlannedRow[]): Feature {
   if (name === IMAGE) return IMAGE_FEATURE;
-  const source = earlier.find((other) => other.row.name === name);
-  if (source === undefined) {
-    const known = [IMAGE, ...earlier.filter((other) => other.kind === "feature").map((other) => other.row.name)];
-    throw new BlockError(`no earlier row "${name}" to take as input${didYouMean(name, known)}`);
-  }
-  if (source.kind === "head") {
+  const [rowName] = name.split(".");
+  const source = earlier.find((other) => other.row.name === rowName);
+  if (source?.kind === "head") {
     throw new BlockError(`"${name}" is a head, its output is no feature; name another row in "from"`);
   }
-  if (source.section === "auxiliary" && section !== "auxiliary") {
+  const feature = source && namedOutputs(source).get(name);
+  if (feature === undefined) {
+    const known = [IMAGE, ...earlier.flatMap((other) => (other.kind === "head" ? [] : [...namedOutputs(other).keys()]))];
+    throw new BlockError(`no earlier row "${name}" to take as input${didYouMean(name, known)}`);
+  }
+  if (source!.section === "auxiliary" && section !== "auxiliary") {
     throw new BlockError(`"${name}" belongs to the auxiliary section, which a deployed model does not have`);
   }
-  return source.output;
+  return feature;
+}
+
+/** The outputs of a row by the names that `from` takes. */
+export function namedOutputs(planned: PlannedFeature | PlannedFeatures): Map<string, Feature> {
+  const { name } = planned.row;
+  if (planned.kind === "feature") return new Map([[name, planned.output]]);
+  return new Map(planned.outputs.map((output, i) => [`${name}.${i}`, output]));
 }
 
 function refuseUnused(spec: ModelSpec, rows: readonly PlannedRow[]): void {
   const used = new Set(rows.flatMap(({ row }) => row.from));
-  const unused = rows.find(({ kind, row }) => kind === "feature" && !used.has(row.name));
+  const unused = rows.find(
+    (planned) => planned.kind !== "head" && ![...namedOutputs(planned).keys()].some((name) => used.has(name)),
+  );
   if (unused !== undefined)
     throw rowError(spec, unused.row, 'no other row uses its output; remove it or name it in a "from"');
 }

@@ -73,10 +73,18 @@ function profileRow(planned: PlannedRow, step: Step, model: DetectionModel, size
     const costs = profileParts([{ modules: [step.block], positions: (size / stride) ** 2 }], 0);
     return { ...common, channels: [channels], strides: [stride], ...costs };
   }
+  const levelsOf = (strides: readonly number[], at: (level: number) => readonly Module[]): Part[] =>
+    strides.map((stride, i) => ({ modules: at(i), positions: (size / stride) ** 2 }));
+  if (planned.kind === "features" && step.kind === "features") {
+    const { outputs } = planned;
+    const strides = outputs.map(({ stride }) => stride);
+    const costs = profileParts(levelsOf(strides, (level) => step.block.level(level)), 0); // prettier-ignore
+    return { ...common, channels: outputs.map(({ channels }) => channels), strides, ...costs };
+  }
   if (step.kind !== "head") throw new Error(`row "${row.name}" was planned as a head, but built as a feature`);
   const strides = planned.inputs.map((input) => input.stride);
-  const levels = strides.map((stride, i) => ({ modules: step.head.level(i), positions: (size / stride) ** 2 }));
-  const outputs = SIDES * model.regMax + model.classCount;
+  const levels = levelsOf(strides, (level) => step.head.level(level));
+  const outputs = SIDES * model.regMax + model.classCount + Number(model.objectness);
   return { ...common, channels: strides.map(() => outputs), strides, ...profileParts(levels, model.regMax) };
 }
 

@@ -1,7 +1,8 @@
 /**
  * Reads model files: YAML with a header, sections of rows, and what it takes over from another file by `extends`. A file may
  * scale the widths of the one that it extends (`width`), give blocks default options (`defaults`), change single rows
- * (`rows: {name: {key: value}}`, null removes a key), replace a section, or append to it (`auxiliary: {append: […]}`).
+ * (`rows: {name: {key: value}}`, null removes a key), replace a section, or append to it (`auxiliary: {append: […]}`). The
+ * auxiliary section may also be ordered by name (`auxiliary: {backbone: FPN}`); its rows are then made from the main branch.
  * Mistakes are refused with file, line and the nearest known name.
  */
 import { existsSync, readFileSync, readdirSync } from "node:fs";
@@ -9,6 +10,8 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, type Document } from "yaml";
 import { z } from "zod";
+import { auxiliaryOptionsSchema, type AuxiliaryOptions } from "./auxiliary/options.js";
+import { withAuxiliary } from "./auxiliary/with-auxiliary.js";
 import { didYouMean } from "./did-you-mean.js";
 import { planModel } from "./plan.js";
 import {
@@ -41,7 +44,7 @@ const fileSchema = z.strictObject({
   backbone: sectionSchema.optional(),
   neck: sectionSchema.optional(),
   head: sectionSchema.optional(),
-  auxiliary: sectionSchema.optional(),
+  auxiliary: z.union([sectionSchema, auxiliaryOptionsSchema]).optional(),
 });
 
 type ModelFile = z.infer<typeof fileSchema>;
@@ -57,6 +60,8 @@ interface Layered {
   readonly header: z.infer<ReturnType<typeof headerSchema.partial>>;
   readonly defaults: z.infer<typeof optionsByName>;
   readonly sections: Readonly<Record<SectionName, readonly FileRow[]>>;
+  /** An auxiliary branch that is ordered by name; the auxiliary section holds only rows appended to it. */
+  readonly auxiliary: AuxiliaryOptions | undefined;
 }
 
 /** The names of the models that come with the project. */
@@ -123,12 +128,25 @@ type Locator = (keys: readonly PropertyKey[]) => string | undefined;
 function layer(file: ModelFile, directory: string, extending: readonly string[], at: Locator): Layered {
   const base = inherited(file, directory, extending, at);
   const { defaults = {}, rows: changes = {} } = file;
-  const sections = mapSections((name) => stack(base.sections[name], file[name], name, at));
+  const ordered = auxiliaryOrder(file.auxiliary);
+  const given = { ...file, auxiliary: isSection(file.auxiliary) ? file.auxiliary : ordered && [] };
+  const sections = mapSections((name) => stack(base.sections[name], given[name], name, at));
   return {
     header: { ...base.header, ...headerOf(file) },
     defaults: mergeOptions(base.defaults, defaults),
     sections: change(sections, changes, at),
+    auxiliary: ordered ?? (Array.isArray(file.auxiliary) ? undefined : base.auxiliary),
   };
+}
+
+type SectionValue = z.infer<typeof sectionSchema>;
+
+function isSection(value: ModelFile["auxiliary"]): value is SectionValue | undefined {
+  return value === undefined || Array.isArray(value) || "append" in value;
+}
+
+function auxiliaryOrder(value: ModelFile["auxiliary"]): AuxiliaryOptions | undefined {
+  return isSection(value) ? undefined : value;
 }
 
 /** The keys that are the model's own, not instructions for putting files together. */
@@ -137,15 +155,16 @@ function headerOf(file: ModelFile): Layered["header"] {
 }
 
 function inherited(file: ModelFile, directory: string, extending: readonly string[], at: Locator): Layered {
-  if (file.extends === undefined) return { header: {}, defaults: {}, sections: mapSections(() => []) };
+  if (file.extends === undefined) return { header: {}, defaults: {}, sections: mapSections(() => []), auxiliary: undefined };
   const referrer = at(["extends"]);
   const path = locate(file.extends, directory, referrer === undefined ? "" : `${referrer}: `);
-  const { header, defaults, sections } = readLayered(path, extending);
+  const { header, defaults, sections, auxiliary } = readLayered(path, extending);
   const { width = 1 } = file;
   return {
     header: { ...header, description: undefined },
     defaults,
     sections: mapSections((name) => sections[name].map((row) => scaled(row, width))),
+    auxiliary,
   };
 }
 
@@ -201,7 +220,7 @@ function change(
 }
 
 /** Fills in defaults, names every row's inputs, and checks that the rows fit together. */
-function finish({ header, defaults, sections }: Layered, source: string): ModelSpec {
+function finish({ header, defaults, sections, auxiliary }: Layered, source: string): ModelSpec {
   const { name = source, description, ...settings } = header;
   let previous = IMAGE;
   const complete = (row: FileRow): Row => {
@@ -219,8 +238,15 @@ function finish({ header, defaults, sections }: Layered, source: string): ModelS
     ...defined({ description }),
     ...mapSections((section) => sections[section].map(complete)),
   };
-  planModel(spec);
-  return spec;
+  const finished = auxiliary === undefined ? spec : withOrdered(spec, auxiliary);
+  planModel(finished);
+  return finished;
+}
+
+/** The rows of an ordered auxiliary branch, then those that were appended to it. */
+function withOrdered(spec: ModelSpec, order: AuxiliaryOptions): ModelSpec {
+  const made = withAuxiliary(spec, order);
+  return { ...made, auxiliary: [...made.auxiliary, ...spec.auxiliary] };
 }
 
 function mergeOptions(

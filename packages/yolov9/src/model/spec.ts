@@ -22,6 +22,15 @@ export interface Row {
   readonly [option: string]: unknown;
 }
 
+/**
+ * - `independent`: every head by its own predictions.
+ * - `lead`: every head as the lead head's predictions say (the paper's LHG).
+ * - `coarse-to-fine`: the auxiliary heads many-to-one as the coarse one among them says, the lead (fine) head one-to-one by
+ *   its own predictions, so that its boxes need no suppression.
+ */
+export const GUIDANCES = ["independent", "lead", "coarse-to-fine"] as const;
+export type Guidance = (typeof GUIDANCES)[number];
+
 /** The sections that published checkpoints number; all heads share the index after them. */
 const BODY_SECTIONS = ["backbone", "neck", "auxiliary"] as const;
 export type BodySection = (typeof BODY_SECTIONS)[number];
@@ -33,6 +42,12 @@ export interface ModelSpec {
   readonly activation: Activation;
   /** Bins of the distance distribution of a box side. */
   readonly regMax: number;
+  /** Whether heads have a branch for how well a box fits an object of any class; a score is then class × objectness. */
+  readonly objectness: boolean;
+  /** How training assigns objects to the anchors of several heads. */
+  readonly guidance: Guidance;
+  /** Weight of each auxiliary head's loss next to the lead head's 1. */
+  readonly auxiliaryWeight: number;
   /** The order in which the published checkpoint numbers the rows. */
   readonly publishedOrder: readonly BodySection[];
   readonly backbone: readonly Row[];
@@ -46,6 +61,9 @@ export const HEADER_DEFAULTS = {
   classCount: 80,
   activation: "silu",
   regMax: 16,
+  objectness: false,
+  guidance: "independent",
+  auxiliaryWeight: 0.25,
   publishedOrder: BODY_SECTIONS,
 } as const satisfies Partial<ModelSpec>;
 
@@ -55,6 +73,9 @@ export const headerSchema = z.object({
   classCount: z.int().positive(),
   activation: activationSchema,
   regMax: z.int().min(2),
+  objectness: z.boolean(),
+  guidance: z.enum(GUIDANCES),
+  auxiliaryWeight: z.number().min(0),
   publishedOrder: z.array(z.enum(BODY_SECTIONS)).length(BODY_SECTIONS.length),
 });
 

@@ -4,16 +4,19 @@
 import { bottleneckDefinitions } from "./bottleneck.js";
 import { cbFuseDefinition, cbLinearDefinition } from "./composite-backbone.js";
 import { convDefinition } from "./conv.js";
+import { depthwiseConvDefinition } from "./depthwise-conv.js";
 import { detectDefinitions } from "./detect.js";
 import { aconvDefinition, adownDefinition } from "./downsample.js";
 import { elan1Definition } from "./elan1.js";
 import { gelanDefinition } from "./gelan.js";
-import { registerBlock, registerHead } from "./registry.js";
+import { registerBlock, registerHead, registerMultiBlock } from "./registry.js";
 import { repCspDefinition } from "./rep-csp.js";
+import { reversibleColumnsDefinition } from "./reversible-columns.js";
 import { concatDefinition, upsampleDefinition } from "./routing.js";
 import { sppelanDefinition } from "./sppelan.js";
 
 registerBlock(convDefinition);
+registerBlock(depthwiseConvDefinition);
 for (const definition of bottleneckDefinitions) registerBlock(definition);
 registerBlock(repCspDefinition);
 registerBlock(gelanDefinition);
@@ -25,4 +28,5 @@ registerBlock(upsampleDefinition);
 registerBlock(concatDefinition);
 registerBlock(cbLinearDefinition);
 registerBlock(cbFuseDefinition);
+registerMultiBlock(reversibleColumnsDefinition);
 for (const definition of detectDefinitions) registerHead(definition);

@@ -1,12 +1,14 @@
 /**
  * Anchor-free detection heads: for every level a box branch (a distribution over `regMax` bins for each of the four sides) and a
- * class branch. `DecoupledDetect` computes the four sides in separate convolution groups ("DDetect"), `Detect` together.
+ * class branch, and on wish an objectness branch. `DecoupledDetect` computes the four sides in separate convolution groups
+ * ("DDetect"), `Detect` together.
  * Decoding the raw outputs into boxes is the model's part, because export and loss do it too.
  */
 import { Conv2d, Module, cat, noGrad, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
+import { DepthwiseConv } from "./depthwise-conv.js";
 import { channels } from "./options.js";
 import { Head, type BlockContext, type Feature, type HeadDefinition } from "./registry.js";
 
@@ -19,16 +21,29 @@ const INITIAL_BOX_BIAS = 1;
 const EXPECTED_OBJECTS = 5;
 const EXPECTED_IMAGE_SIZE = 640;
 
+export interface BranchOptions {
+  width: number;
+  /** Of the second and last convolution. */
+  groups: number;
+  /** Whether the two 3×3 convolutions are depthwise separable. */
+  depthwise: boolean;
+  activation: Activation;
+}
+
 /** Two 3×3 convolutions and a 1×1 with bias: [B, in, H, W] → [B, out, H, W]. */
 export class Branch extends Module {
-  readonly first: Conv;
-  readonly second: Conv;
+  readonly first: Conv | DepthwiseConv;
+  readonly second: Conv | DepthwiseConv;
   readonly predict: Conv2d;
 
-  constructor(inChannels: number, width: number, outChannels: number, groups: number, activation: Activation) {
+  constructor(inChannels: number, outChannels: number, { width, groups, depthwise, activation }: BranchOptions) {
     super();
-    this.first = new Conv(inChannels, width, { kernel: 3, activation });
-    this.second = new Conv(width, width, { kernel: 3, groups, activation });
+    this.first = depthwise
+      ? new DepthwiseConv(inChannels, width, { activation })
+      : new Conv(inChannels, width, { kernel: 3, activation });
+    this.second = depthwise
+      ? new DepthwiseConv(width, width, { activation })
+      : new Conv(width, width, { kernel: 3, groups, activation });
     this.predict = new Conv2d(width, outChannels, 1, { groups, bias: true });
   }
 
@@ -45,28 +60,46 @@ export interface DetectOptions {
   classCount: number;
   regMax: number;
   activation: Activation;
+  /** Whether there is a branch for how well a box fits an object of any class. */
+  objectness: boolean;
+  /** Whether the branches' 3×3 convolutions are depthwise separable. */
+  depthwise: boolean;
 }
 
-/** Levels [B, Cᵢ, Hᵢ, Wᵢ] → [B, 4 · regMax + classCount, Hᵢ, Wᵢ]; box channels are side · regMax + bin. */
+/**
+ * Levels [B, Cᵢ, Hᵢ, Wᵢ] → [B, 4 · regMax + classCount, Hᵢ, Wᵢ], with objectness one channel more at the end; box channels are
+ * side · regMax + bin.
+ */
 export class DetectionHead extends Head {
   readonly classCount: number;
   readonly boxes: Branch[];
   readonly classes: Branch[];
+  /** Empty without objectness. */
+  readonly objectness: Branch[];
 
   constructor(levels: readonly number[], options: DetectOptions) {
     super();
-    const { boxGroups, boxWidth, classWidth, classCount, regMax, activation } = options;
+    const { boxGroups, boxWidth, classWidth, classCount, regMax } = options;
+    const branches = (outChannels: number, width: number, groups: number): Branch[] =>
+      levels.map((inChannels) => new Branch(inChannels, outChannels, { ...options, width, groups }));
     this.classCount = classCount;
-    this.boxes = levels.map((width) => new Branch(width, boxWidth, SIDES * regMax, boxGroups, activation));
-    this.classes = levels.map((width) => new Branch(width, classWidth, classCount, 1, activation));
+    this.boxes = branches(SIDES * regMax, boxWidth, boxGroups);
+    this.classes = branches(classCount, classWidth, 1);
+    this.objectness = options.objectness ? branches(1, boxWidth, 1) : [];
   }
 
   forward(...levels: Tensor[]): Tensor[] {
-    return levels.map((x, i) => cat([this.boxes[i]!.forward(x), this.classes[i]!.forward(x)], 1));
+    return levels.map((x, i) =>
+      cat(
+        this.level(i).map((branch) => branch.forward(x)),
+        1,
+      ),
+    );
   }
 
-  level(index: number): readonly Module[] {
-    return [this.boxes[index]!, this.classes[index]!];
+  /** The branches of one level in the order of their channels. */
+  level(index: number): readonly Branch[] {
+    return [this.boxes[index]!, this.classes[index]!, ...this.objectness.slice(index, index + 1)];
   }
 
   initialiseBiases(strides: readonly number[]): void {
@@ -74,7 +107,13 @@ export class DetectionHead extends Head {
     for (const [i, stride] of strides.entries()) {
       const cells = (EXPECTED_IMAGE_SIZE / stride) ** 2;
       fill(this.boxes[i]!, INITIAL_BOX_BIAS);
-      fill(this.classes[i]!, Math.log(EXPECTED_OBJECTS / this.classCount / cells));
+      const rare = Math.log(EXPECTED_OBJECTS / cells);
+      if (this.objectness.length === 0) fill(this.classes[i]!, rare - Math.log(this.classCount));
+      else {
+        // With objectness, that is what says how rare objects are; a class is then one among all.
+        fill(this.objectness[i]!, rare);
+        fill(this.classes[i]!, -Math.log(this.classCount));
+      }
     }
   }
 }
@@ -89,24 +128,32 @@ export function classWidth(finest: number, classCount: number): number {
   return Math.max(finest, Math.min(2 * classCount, LARGEST_CLASS_WIDTH_FROM_CLASSES));
 }
 
-const options = z.strictObject({ boxWidth: channels.optional(), classWidth: channels.optional() });
+/** The widths of a light head as a share of an ordinary one's. */
+const LIGHT_SHARE = 0.5;
+
+const options = z.strictObject({
+  boxWidth: channels.optional(),
+  classWidth: channels.optional(),
+  light: z.boolean().default(false),
+});
 
 function definition(name: string, boxGroups: 1 | 4): HeadDefinition<typeof options> {
   return {
     name,
     inputs: "many",
     options,
-    build: (inputs: readonly Feature[], own, { classCount, regMax, activation }: BlockContext) => {
+    build: (inputs: readonly Feature[], own, context: BlockContext) => {
+      const { classCount, regMax } = context;
       const finest = inputs[0]!.channels;
+      const share = own.light ? LIGHT_SHARE : 1;
       return new DetectionHead(
         inputs.map((input) => input.channels),
         {
+          ...context,
           boxGroups,
-          boxWidth: own.boxWidth ?? boxWidth(finest, regMax, boxGroups),
-          classWidth: own.classWidth ?? classWidth(finest, classCount),
-          classCount,
-          regMax,
-          activation,
+          boxWidth: own.boxWidth ?? share * boxWidth(finest, regMax, boxGroups),
+          classWidth: own.classWidth ?? Math.ceil(share * classWidth(finest, classCount)),
+          depthwise: own.light,
         },
       );
     },

@@ -6,21 +6,27 @@ import { Module, cat, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
+import { DepthwiseConv } from "./depthwise-conv.js";
 import { channels, depth, only } from "./options.js";
 import { BlockError, FeatureBlock, findBlock, type BlockContext, type FeatureDefinition } from "./registry.js";
 
 /** Makes the inner block of a stage for the channels that it gets and must give. */
 export type InnerFactory = (inChannels: number, outChannels: number) => FeatureBlock;
 
-/** One computational stage: the inner block, then a 3×3 convolution. */
+/** One computational stage: the inner block, then a 3×3 convolution, which may be depthwise separable. */
 export class GelanStage extends Module {
   readonly inner: FeatureBlock;
-  readonly conv: Conv;
+  readonly conv: Conv | DepthwiseConv;
 
-  constructor(inChannels: number, outChannels: number, inner: InnerFactory, activation: Activation) {
+  constructor(
+    inChannels: number,
+    outChannels: number,
+    { inner, activation, depthwise }: Pick<GelanOptions, "inner" | "activation" | "depthwise">,
+  ) {
     super();
     this.inner = inner(inChannels, outChannels);
-    this.conv = new Conv(outChannels, outChannels, { kernel: 3, activation });
+    const Convolution = depthwise ? DepthwiseConv : Conv;
+    this.conv = new Convolution(outChannels, outChannels, { kernel: 3, activation });
   }
 
   forward(x: Tensor): Tensor {
@@ -35,6 +41,8 @@ export interface GelanOptions {
   elanDepth: number;
   inner: InnerFactory;
   activation: Activation;
+  /** Whether the stages' 3×3 convolutions are depthwise separable. */
+  depthwise: boolean;
 }
 
 /** [B, in, H, W] → [B, out, H, W]: split, a chain of stages, and a 1×1 over both halves and every stage's output. */
@@ -45,12 +53,12 @@ export class GELAN extends FeatureBlock {
 
   constructor(inChannels: number, outChannels: number, options: GelanOptions) {
     super();
-    const { hidden, elanDepth, inner, activation } = options;
+    const { hidden, elanDepth, activation } = options;
     const [split, width] = hidden;
     this.split = new Conv(inChannels, split, { kernel: 1, activation });
     this.stages = Array.from(
       { length: elanDepth },
-      (_, i) => new GelanStage(i === 0 ? split / 2 : width, width, inner, activation),
+      (_, i) => new GelanStage(i === 0 ? split / 2 : width, width, options),
     );
     this.merge = new Conv(split + elanDepth * width, outChannels, { kernel: 1, activation });
   }
@@ -73,6 +81,7 @@ const options = z.strictObject({
   inner: innerSchema.default("RepCSP"),
   elanDepth: depth.default(2),
   cspDepth: depth.default(1),
+  depthwise: z.boolean().default(false),
 });
 
 export const gelanDefinition: FeatureDefinition<typeof options> = {
@@ -84,11 +93,12 @@ export const gelanDefinition: FeatureDefinition<typeof options> = {
     bindInner(inner, hidden[1], cspDepth, { channels: hidden[0] / 2, stride });
     return { channels: out, stride };
   },
-  build: (inputs, { out, hidden, inner, elanDepth, cspDepth }, context) => {
+  build: (inputs, { out, hidden, inner, elanDepth, cspDepth, depthwise }, context) => {
     const { channels: inChannels, stride } = only(inputs);
     const factory: InnerFactory = (from, to) =>
       bindInner(inner, to, cspDepth, { channels: from, stride }).build(context);
-    return new GELAN(inChannels, out, { hidden, elanDepth, inner: factory, activation: context.activation });
+    const { activation } = context;
+    return new GELAN(inChannels, out, { hidden, elanDepth, inner: factory, activation, depthwise });
   },
 };
 
@@ -106,7 +116,9 @@ function bindInner(
   const block = findBlock(name);
   const depthOption = block.optionNames.includes("depth") ? { depth: cspDepth } : {};
   const bound = block.bind([input], { out, ...depthOption, ...own });
-  if (bound.kind === "head") throw new BlockError(`${name} is a head and cannot be the inner block of a GELAN`);
+  if (bound.kind !== "feature") {
+    throw new BlockError(`${name} is ${bound.kind === "head" ? "a head" : "a block of several outputs"} and cannot be the inner block of a GELAN`);
+  }
   if (bound.output.channels !== out || bound.output.stride !== input.stride) {
     throw new BlockError(`inner block ${name} must give ${out} channels at the stride of its input`);
   }

@@ -21,7 +21,14 @@ export abstract class FeatureBlock extends Module {
   abstract forward(...inputs: Tensor[]): Tensor;
 }
 
-/** A prediction head: one raw output [B, 4 · regMax + classCount, H, W] for each level that its row names. */
+/** A block with several outputs, which other rows name `row.0`, `row.1` …; it gets as many tensors as its row names. */
+export abstract class MultiFeatureBlock extends Module {
+  abstract forward(...inputs: Tensor[]): Tensor[];
+  /** The modules whose convolutions give positions of one output. */
+  abstract level(index: number): readonly Module[];
+}
+
+/** A prediction head: one raw output [B, 4 · regMax + classCount (+ 1 with objectness), H, W] for each level that its row names. */
 export abstract class Head extends Module {
   abstract forward(...levels: Tensor[]): Tensor[];
   /** The modules that work on one level. */
@@ -36,6 +43,8 @@ export interface BlockContext {
   readonly classCount: number;
   /** Bins of the distance distribution of a box side. */
   readonly regMax: number;
+  /** Whether heads predict, beside the classes, how well a box fits an object of any class. */
+  readonly objectness: boolean;
 }
 
 interface CommonDefinition<Schema extends z.ZodObject> {
@@ -51,6 +60,11 @@ export interface FeatureDefinition<Schema extends z.ZodObject> extends CommonDef
   build(inputs: readonly Feature[], options: z.output<Schema>, context: BlockContext): FeatureBlock;
 }
 
+export interface MultiFeatureDefinition<Schema extends z.ZodObject> extends CommonDefinition<Schema> {
+  outputs(inputs: readonly Feature[], options: z.output<Schema>): readonly Feature[];
+  build(inputs: readonly Feature[], options: z.output<Schema>, context: BlockContext): MultiFeatureBlock;
+}
+
 export interface HeadDefinition<Schema extends z.ZodObject> extends CommonDefinition<Schema> {
   build(inputs: readonly Feature[], options: z.output<Schema>, context: BlockContext): Head;
 }
@@ -58,11 +72,12 @@ export interface HeadDefinition<Schema extends z.ZodObject> extends CommonDefini
 /** A block whose options and inputs are known. */
 export type BoundBlock =
   | { readonly kind: "feature"; readonly output: Feature; build(context: BlockContext): FeatureBlock }
+  | { readonly kind: "features"; readonly outputs: readonly Feature[]; build(context: BlockContext): MultiFeatureBlock }
   | { readonly kind: "head"; build(context: BlockContext): Head };
 
 export interface Block {
   readonly name: string;
-  readonly kind: "feature" | "head";
+  readonly kind: BoundBlock["kind"];
   readonly optionNames: readonly string[];
   /** @throws BlockError when an option is unknown or wrong, or the inputs do not fit */
   bind(inputs: readonly Feature[], options: Readonly<Record<string, unknown>>): BoundBlock;
@@ -78,6 +93,15 @@ export function registerBlock<Schema extends z.ZodObject>(definition: FeatureDef
   add(definition, "feature", (inputs, options) => ({
     kind: "feature",
     output: definition.output(inputs, options),
+    build: (context) => definition.build(inputs, options, context),
+  }));
+}
+
+/** Makes a block with several outputs known under its name. @throws Error when the name is taken */
+export function registerMultiBlock<Schema extends z.ZodObject>(definition: MultiFeatureDefinition<Schema>): void {
+  add(definition, "features", (inputs, options) => ({
+    kind: "features",
+    outputs: definition.outputs(inputs, options),
     build: (context) => definition.build(inputs, options, context),
   }));
 }
