@@ -1,8 +1,10 @@
 // `npm run bench -- train`: measures parts, all of them by default, on this machine and prints tables or JSON.
 import { parseArgs } from "node:util";
-import { benchTrain, measureVariant } from "./train.js";
+import { benchPgi } from "./pgi.js";
+import { benchTrain } from "./train.js";
+import { answerStepRequest } from "./training-step.js";
 
-const usage = `usage: npm run bench -- [train …] [options]
+const usage = `usage: npm run bench -- [train pgi …] [options]
   --model NAME   model of the training step (default yolov9-t)
   --imgsz N      image size (default 320)
   --batch N      images a step (default 16)
@@ -17,7 +19,7 @@ const { values, positionals } = parseArgs({
     batch: { type: "string", default: "16" },
     steps: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
-    variant: { type: "string" }, // one variant of the training step, measured in a process of its own
+    step: { type: "string" }, // a request of `measureStep`, answered in a process of its own
     help: { type: "boolean", default: false },
   },
 });
@@ -37,6 +39,7 @@ export interface Report {
 
 const parts: Record<string, () => Report> = {
   train: () => benchTrain(options),
+  pgi: () => benchPgi(options),
 };
 
 function main(): void {
@@ -44,8 +47,8 @@ function main(): void {
     console.log(usage);
     return;
   }
-  if (values.variant !== undefined) {
-    console.log(JSON.stringify(measureVariant(values.variant, options)));
+  if (values.step !== undefined) {
+    console.log(JSON.stringify(answerStepRequest(values.step)));
     return;
   }
   const wanted = positionals.length > 0 ? positionals : Object.keys(parts);

@@ -32,6 +32,7 @@ export {
   parseModelSpec,
   profile,
   withAuxiliary,
+  withoutAuxiliary,
 } from "./model/index.js";
 export type { AuxiliaryOptions, BuildOptions, ModelOutputs, ModelProfile, ModelSpec } from "./model/index.js";
 
@@ -40,8 +41,9 @@ export { FeatureBlock, registerBlock } from "./model/index.js";
 export type { BlockContext, Feature, FeatureDefinition } from "./model/index.js";
 
 // Loss
-export { DetectionLoss, TaskAlignedAssigner } from "./loss/index.js";
+export { DetectionLoss, lossOfModel, TaskAlignedAssigner } from "./loss/index.js";
 export type {
+  AuxiliaryWeight,
   DetectionLossOptions,
   DetectionOutputs,
   LossGains,

@@ -3,6 +3,7 @@
  * property, and ends up in the run folder's args.yaml.
  */
 import { z } from "zod";
+import { GUIDANCES } from "../model/guidance.js";
 import { data, device, imageSize, threads, workers } from "./common-fields.js";
 
 const gain = (value: number, of: string) => z.number().min(0).default(value).describe(`gain of the ${of} loss`);
@@ -94,8 +95,17 @@ export const TrainConfig = z.strictObject({
   auxiliaryWeight: z
     .number()
     .min(0)
-    .default(0.25)
-    .describe("weight of an auxiliary head's loss next to the lead head's"),
+    .optional()
+    .describe("weight of an auxiliary head's loss next to the lead head's; the model's own (0.25) when left out"),
+  auxiliaryWeightEnd: z
+    .number()
+    .min(0)
+    .optional()
+    .describe("that weight in the last epoch, reached in a straight line; constant when left out"),
+  guidance: z
+    .enum(GUIDANCES)
+    .optional()
+    .describe("whose predictions assign objects to anchors; the model's own (independent) when left out"),
   assignerTopk: z.int().min(1).default(10).describe("anchors that an object may claim"),
   assignerAlpha: z.number().gt(0).default(0.5).describe("exponent of the class score in the alignment metric"),
   assignerBeta: z.number().gt(0).default(6).describe("exponent of the overlap in the alignment metric"),

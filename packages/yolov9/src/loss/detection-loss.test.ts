@@ -1,7 +1,7 @@
-import { memory, scope, SGD, tensor } from "@yolov9/torch";
+import { cat, memory, scope, SGD, tensor } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import { describe, expect, it } from "vitest";
-import { DetectionLoss } from "./detection-loss.js";
+import { DetectionLoss, type DetectionLossOptions } from "./detection-loss.js";
 import type { Targets } from "./targets.js";
 
 const SIZE = 64;
@@ -137,6 +137,107 @@ describe("DetectionLoss", () => {
       );
       expect(items.box).toBe(0);
       expect(items.cls).toBeGreaterThan(0);
+    });
+  });
+
+  describe("guidance", () => {
+    const heads = () => ({ lead: levels(2, 1), auxiliaries: [levels(2, 5), levels(2, 9)] });
+
+    /** How many anchors of a head learn boxes: those whose box channels get a gradient. */
+    function assignedAnchors(head: readonly Tensor[]): number {
+      let count = 0;
+      for (const level of head) {
+        const [batch, , height, width] = level.shape;
+        const gradient = level.grad!.slice(1, 0, 64).abs().sum([1]).reshape([batch! * height! * width!]).toArray();
+        count += [...gradient].filter((value) => Number(value) > 0).length;
+      }
+      return count;
+    }
+
+    function assigned(options: Partial<DetectionLossOptions>): { lead: number; auxiliaries: number[] } {
+      return scope(() => {
+        const outputs = heads();
+        new DetectionLoss({ ...shape, ...options }).compute(outputs, targets(2, ...SOME)).total.backward();
+        return { lead: assignedAnchors(outputs.lead), auxiliaries: outputs.auxiliaries.map(assignedAnchors) };
+      });
+    }
+
+    it("by the lead head gives the auxiliary heads what they would get if they predicted the same", () => {
+      scope(() => {
+        const { lead } = heads();
+        const copy = lead.map((level) => level.detach());
+        const alone = new DetectionLoss(shape).compute({ lead, auxiliaries: [copy] }, targets(2, ...SOME));
+        const guided = new DetectionLoss({ ...shape, guidance: "lead" });
+        expect(guided.compute({ lead, auxiliaries: [copy] }, targets(2, ...SOME)).items).toEqual(alone.items);
+        // A head with predictions of its own is judged on the lead's anchors instead.
+        const other = levels(2, 5);
+        const items = (loss: DetectionLoss) => loss.compute({ lead, auxiliaries: [other] }, targets(2, ...SOME)).items;
+        expect(items(guided).box).not.toBeCloseTo(items(new DetectionLoss(shape)).box, 2);
+      });
+    });
+
+    it("by the lead head stays finite for a batch without objects", () => {
+      scope(() => {
+        const { total } = new DetectionLoss({ ...shape, guidance: "lead" }).compute(heads(), targets(2));
+        expect(Number.isFinite(total.item())).toBe(true);
+      });
+    });
+
+    it("coarse to fine gives each object one anchor of the fine head and many of the others", () => {
+      const many = assigned({});
+      const { lead, auxiliaries } = assigned({ guidance: "coarse-to-fine", coarseHead: 1 });
+      expect(lead).toBeLessThanOrEqual(SOME.length);
+      expect(lead).toBeGreaterThan(0);
+      expect(auxiliaries).toEqual([many.auxiliaries[1], many.auxiliaries[1]]);
+      expect(many.lead).toBeGreaterThan(SOME.length);
+    });
+
+    it("coarse to fine needs a coarse head", () => {
+      const loss = new DetectionLoss({ ...shape, guidance: "coarse-to-fine" });
+      expect(() => scope(() => loss.compute(heads(), targets(2, ...SOME)))).toThrow(/same features as the lead head/);
+    });
+  });
+
+  it("takes an auxiliary weight that changes in a straight line over the training", () => {
+    const loss = new DetectionLoss({ ...shape, auxiliaryWeight: { start: 0.5, end: 0.1 } });
+    const at = (fraction: number): number => {
+      loss.progress = fraction;
+      return loss.auxiliaryWeight;
+    };
+    expect([at(0), at(0.5), at(1)].map((weight) => weight.toFixed(6))).toEqual(["0.500000", "0.300000", "0.100000"]);
+  });
+
+  describe("objectness", () => {
+    const withObjectness = { ...shape, objectness: true };
+
+    function outputs(): Tensor[] {
+      return levels(2, 1).map((level) => {
+        const [batch, , height, width] = level.shape;
+        const quality = tensor(new Float32Array(batch! * height! * width!).fill(-2), {
+          shape: [batch!, 1, height!, width!],
+        });
+        return cat([level.detach(), quality], 1);
+      });
+    }
+
+    it("is trained on every anchor, the classes on assigned anchors only", () => {
+      scope(() => {
+        const lead = outputs();
+        for (const level of lead) level.requiresGrad = true;
+        new DetectionLoss(withObjectness).compute({ lead, auxiliaries: [] }, targets(2, ...SOME)).total.backward();
+        const zeros = (from: number, to: number): number =>
+          [...lead[0]!.grad!.slice(1, from, to).contiguous().toArray()].filter((value) => Number(value) === 0).length;
+        expect(zeros(CHANNELS, CHANNELS + 1)).toBe(0);
+        expect(zeros(64, CHANNELS)).toBeGreaterThan(100);
+      });
+    });
+
+    it("is the cross-entropy of background in a batch without objects", () => {
+      scope(() => {
+        const { items } = new DetectionLoss(withObjectness).compute({ lead: outputs(), auxiliaries: [] }, targets(2));
+        const anchors = 2 * STRIDES.reduce((sum, stride) => sum + (SIZE / stride) ** 2, 0);
+        expect(items.cls).toBeCloseTo(0.5 * anchors * Math.log1p(Math.exp(-2)), 3);
+      });
     });
   });
 

@@ -1,15 +1,16 @@
 /**
- * The training loss of a detector: lead head plus weighted auxiliary heads (PGI), each with an assignment of its own. Which heads there
- * are is read from the model's output, so a model without an auxiliary branch needs no other loss.
+ * The training loss of a detector: lead head plus weighted auxiliary heads (PGI), and who decides which anchors each of them learns
+ * from. Which heads there are is read from the model's output, so a model without an auxiliary branch needs no other loss.
  */
 import { scope, stack } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
-import { headLoss } from "./head-loss.js";
-import type { HeadLoss, HeadShape } from "./head-loss.js";
-import { objectsOfImages } from "./targets.js";
-import type { Targets } from "./targets.js";
-import { TaskAlignedAssigner } from "./task-aligned-assigner.js";
-import type { AssignerOptions } from "./task-aligned-assigner.js";
+import type { DetectionModel } from "../model/detection-model.js";
+import type { Guidance } from "../model/guidance.js";
+import { assignAnchors, type Foreground } from "./foreground.js";
+import { headLoss, type HeadLoss } from "./head-loss.js";
+import { flattenLevels, type FlatPredictions, type HeadShape } from "./predictions.js";
+import { objectsOfImages, type Targets } from "./targets.js";
+import { TaskAlignedAssigner, type AssignerOptions, type ImageObjects } from "./task-aligned-assigner.js";
 
 /** Factors of the three terms. */
 export interface LossGains {
@@ -18,17 +19,22 @@ export interface LossGains {
   readonly dfl: number;
 }
 
-/** A model's raw levels, [B, 4 * regMax + C, H, W] each; `auxiliaries` is empty for a model without (or in evaluation). */
+/** A model's raw levels, [B, 4 * regMax + C (+ 1), H, W] each; `auxiliaries` is empty for a model without (or in evaluation). */
 export interface DetectionOutputs {
   readonly lead: readonly Tensor[];
   readonly auxiliaries: readonly (readonly Tensor[])[];
 }
 
+/** Of each auxiliary head next to the lead head's 1: constant, or from `start` to `end` in a straight line over the training. */
+export type AuxiliaryWeight = number | { readonly start: number; readonly end: number };
+
 export interface DetectionLossOptions extends HeadShape {
-  readonly gains?: LossGains;
-  /** Weight of each auxiliary head next to the lead head's 1. */
-  readonly auxiliaryWeight?: number;
-  readonly assigner?: AssignerOptions;
+  readonly gains?: LossGains | undefined;
+  readonly auxiliaryWeight?: AuxiliaryWeight | undefined;
+  readonly assigner?: AssignerOptions | undefined;
+  readonly guidance?: Guidance | undefined;
+  /** Which of the auxiliary heads is the coarse one; needed for coarse-to-fine guidance. */
+  readonly coarseHead?: number | undefined;
 }
 
 /** The three terms as numbers, gains and auxiliary heads included, so that their sum times the batch is the total. */
@@ -41,30 +47,63 @@ export interface LossResult {
 }
 
 export const DEFAULT_GAINS: LossGains = { box: 7.5, cls: 0.5, dfl: 1.5 };
-export const DEFAULT_AUXILIARY_WEIGHT = 0.25;
+const DEFAULT_AUXILIARY_WEIGHT = 0.25;
+
+/** Anchors that an object may claim in a head whose boxes are used without suppression. */
+const ONE_TO_ONE = 1;
+
+/** The assignments of all heads of a batch. */
+interface Guided {
+  readonly lead: Foreground;
+  readonly auxiliaries: readonly Foreground[];
+}
 
 export class DetectionLoss {
   readonly gains: LossGains;
-  readonly auxiliaryWeight: number;
   readonly assigner: TaskAlignedAssigner;
   readonly #shape: HeadShape;
+  readonly #guidance: Guidance;
+  readonly #coarseHead: number | undefined;
+  readonly #oneToOne: TaskAlignedAssigner;
+  readonly #auxiliaryWeight: AuxiliaryWeight;
+  #progress = 0;
 
+  /** @throws Error for coarse-to-fine guidance without a coarse head */
   constructor(options: DetectionLossOptions) {
-    this.gains = options.gains ?? DEFAULT_GAINS;
-    this.auxiliaryWeight = options.auxiliaryWeight ?? DEFAULT_AUXILIARY_WEIGHT;
-    this.assigner = new TaskAlignedAssigner(options.assigner);
-    this.#shape = { classCount: options.classCount, strides: options.strides, regMax: options.regMax };
+    const { gains, auxiliaryWeight, assigner, guidance = "independent", coarseHead, ...shape } = options;
+    this.gains = gains ?? DEFAULT_GAINS;
+    this.assigner = new TaskAlignedAssigner(assigner);
+    this.#oneToOne = new TaskAlignedAssigner({ ...assigner, topk: ONE_TO_ONE });
+    this.#shape = shape;
+    this.#guidance = guidance;
+    this.#coarseHead = coarseHead;
+    this.#auxiliaryWeight = auxiliaryWeight ?? DEFAULT_AUXILIARY_WEIGHT;
+  }
+
+  /** Says how far training is, 0 … 1, for an auxiliary weight that changes. */
+  set progress(fraction: number) {
+    this.#progress = fraction;
+  }
+
+  /** Of each auxiliary head, now. */
+  get auxiliaryWeight(): number {
+    if (typeof this.#auxiliaryWeight === "number") return this.#auxiliaryWeight;
+    const { start, end } = this.#auxiliaryWeight;
+    return start + (end - start) * this.#progress;
   }
 
   /** @throws Error when a target names a class or an image that does not exist */
   compute(outputs: DetectionOutputs, targets: Targets): LossResult {
     return scope(() => {
       const objects = objectsOfImages(targets, this.#shape.classCount);
-      const ofHead = (levels: readonly Tensor[]) => this.#terms(headLoss(levels, objects, this.assigner, this.#shape));
-      const lead = ofHead(outputs.lead);
-      const terms = outputs.auxiliaries.reduce(
-        (sum, levels) => sum.add(ofHead(levels).mul(this.auxiliaryWeight)),
-        lead,
+      const lead = flattenLevels(outputs.lead, this.#shape);
+      const auxiliaries = outputs.auxiliaries.map((levels) => flattenLevels(levels, this.#shape));
+      const guided = this.#assign(lead, auxiliaries, objects);
+      const ofHead = (predictions: FlatPredictions, foreground: Foreground): Tensor =>
+        this.#terms(headLoss(predictions, foreground, this.#shape.regMax));
+      const terms = auxiliaries.reduce(
+        (sum, predictions, i) => sum.add(ofHead(predictions, guided.auxiliaries[i]!).mul(this.auxiliaryWeight)),
+        ofHead(lead, guided.lead),
       );
       const [box, cls, dfl] = terms.detach().toArray();
       return {
@@ -74,9 +113,50 @@ export class DetectionLoss {
     });
   }
 
+  #assign(lead: FlatPredictions, auxiliaries: readonly FlatPredictions[], objects: readonly ImageObjects[]): Guided {
+    const by = (predictions: FlatPredictions, assigner = this.assigner): Foreground =>
+      assignAnchors(predictions, objects, assigner, this.#shape);
+    switch (this.#guidance) {
+      case "independent":
+        return { lead: by(lead), auxiliaries: auxiliaries.map((predictions) => by(predictions)) };
+      case "lead": {
+        const guide = by(lead);
+        return { lead: guide, auxiliaries: auxiliaries.map(() => guide) };
+      }
+      case "coarse-to-fine": {
+        const fine = by(lead, this.#oneToOne);
+        if (auxiliaries.length === 0) return { lead: fine, auxiliaries: [] };
+        const coarse = auxiliaries[this.#coarseHead ?? -1];
+        if (coarse === undefined) throw new Error(NO_COARSE_HEAD);
+        const guide = by(coarse);
+        return { lead: fine, auxiliaries: auxiliaries.map(() => guide) };
+      }
+    }
+  }
+
   /** [3] box, class and distribution term of a head times their gains. */
   #terms({ box, cls, dfl }: HeadLoss): Tensor {
     const none = cls.detach().mul(0);
     return stack([box?.mul(this.gains.box) ?? none, cls.mul(this.gains.cls), dfl?.mul(this.gains.dfl) ?? none]);
   }
+}
+
+const NO_COARSE_HEAD =
+  "coarse-to-fine guidance needs an auxiliary head on the same features as the lead head (the coarse one), as yolov9-cf has";
+
+/**
+ * The loss that belongs to a model: its outputs' shape, and its guidance and auxiliary weight unless others are given.
+ * @throws Error when the guidance needs a head that the model does not have
+ */
+export function lossOfModel(
+  model: DetectionModel,
+  options: Omit<DetectionLossOptions, keyof HeadShape | "coarseHead"> = {},
+): DetectionLoss {
+  const { classCount, strides, regMax, objectness, coarseHead, spec, hasAuxiliary } = model;
+  const guidance = options.guidance ?? spec.guidance;
+  if (guidance === "coarse-to-fine" && hasAuxiliary && coarseHead === undefined) {
+    throw new Error(`${spec.name}: ${NO_COARSE_HEAD}`);
+  }
+  const auxiliaryWeight = options.auxiliaryWeight ?? spec.auxiliaryWeight;
+  return new DetectionLoss({ ...options, classCount, strides, regMax, objectness, guidance, auxiliaryWeight, coarseHead });
 }

@@ -1,6 +1,13 @@
 /** The training loss: targets and raw model output in, one scalar with a gradient out. */
-export { DEFAULT_AUXILIARY_WEIGHT, DEFAULT_GAINS, DetectionLoss } from "./detection-loss.js";
-export type { DetectionLossOptions, DetectionOutputs, LossGains, LossItems, LossResult } from "./detection-loss.js";
+export { DEFAULT_GAINS, DetectionLoss, lossOfModel } from "./detection-loss.js";
+export type {
+  AuxiliaryWeight,
+  DetectionLossOptions,
+  DetectionOutputs,
+  LossGains,
+  LossItems,
+  LossResult,
+} from "./detection-loss.js";
 export { TaskAlignedAssigner } from "./task-aligned-assigner.js";
 export type { Assignment, AssignerOptions, ImageObjects, ImagePredictions } from "./task-aligned-assigner.js";
 export { AnchorGrid } from "./anchor-grid.js";

@@ -14,6 +14,8 @@ export interface ImagePredictions {
   /** [A, C] class logits. */
   readonly logits: Float32Array;
   readonly classCount: number;
+  /** [A] logits by whose sigmoid the class scores are multiplied, where the head has them. */
+  readonly objectness?: Float32Array;
 }
 
 /** What is in one image. */
@@ -212,9 +214,15 @@ export class TaskAlignedAssigner {
     objects: ImageObjects,
   ): number {
     if (overlap === 0) return 0;
-    const logit = predictions.logits[anchor * predictions.classCount + objects.classes[object]!]!;
-    return power(1 / (1 + Math.exp(-logit)), this.alpha) * power(overlap, this.beta);
+    const { logits, classCount, objectness } = predictions;
+    const score = sigmoid(logits[anchor * classCount + objects.classes[object]!]!);
+    const quality = objectness === undefined ? 1 : sigmoid(objectness[anchor]!);
+    return power(score * quality, this.alpha) * power(overlap, this.beta);
   }
+}
+
+function sigmoid(logit: number): number {
+  return 1 / (1 + Math.exp(-logit));
 }
 
 const CONTESTED = -1;

@@ -5,7 +5,7 @@ export { loadModelSpec, modelNames, parseModelSpec } from "./spec-file.js";
 export { withoutAuxiliary, type ModelSpec, type Row, type SectionName } from "./spec.js";
 export { withAuxiliary } from "./auxiliary/with-auxiliary.js";
 export type { AuxiliaryOptions, BackboneBranch, NeckBranch } from "./auxiliary/options.js";
-export { GUIDANCES, type Guidance } from "./spec.js";
+export { GUIDANCES, type Guidance } from "./guidance.js";
 export { planModel, type ModelPlan, type PlannedRow } from "./plan.js";
 
 // blocks

@@ -27,7 +27,7 @@ describe("published names", () => {
     // A first layer that hands on the image, where two rows take it.
     expect(indexOf("gelan-c", "stem1")).toBe(0);
     expect(indexOf("yolov9-c", "stem1")).toBe(1);
-    expect(indexOf("yolov9-c", "aux5")).toBe(37);
+    expect(indexOf("yolov9-c", "auxB5")).toBe(37);
     // E publishes its auxiliary rows before the neck.
     expect(indexOf("yolov9-e", "second5")).toBe(28);
     expect(indexOf("yolov9-e", "auxSpp")).toBe(29);

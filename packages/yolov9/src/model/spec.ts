@@ -5,6 +5,7 @@
  */
 import { z } from "zod";
 import { activationSchema, type Activation } from "./activation.js";
+import { GUIDANCES, type Guidance } from "./guidance.js";
 
 /** In the order in which rows run. Dropping `auxiliary` makes the deploy model. */
 export const SECTIONS = ["backbone", "neck", "head", "auxiliary"] as const;
@@ -21,15 +22,6 @@ export interface Row {
   readonly block: string;
   readonly [option: string]: unknown;
 }
-
-/**
- * - `independent`: every head by its own predictions.
- * - `lead`: every head as the lead head's predictions say (the paper's LHG).
- * - `coarse-to-fine`: the auxiliary heads many-to-one as the coarse one among them says, the lead (fine) head one-to-one by
- *   its own predictions, so that its boxes need no suppression.
- */
-export const GUIDANCES = ["independent", "lead", "coarse-to-fine"] as const;
-export type Guidance = (typeof GUIDANCES)[number];
 
 /** The sections that published checkpoints number; all heads share the index after them. */
 const BODY_SECTIONS = ["backbone", "neck", "auxiliary"] as const;

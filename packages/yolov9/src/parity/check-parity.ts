@@ -3,7 +3,7 @@
  * and compares everything with the file. On the CPU.
  */
 import { getNumThreads, noGrad, scope, setNumThreads, withPlainKernels, type DType, type Tensor } from "@yolov9/torch";
-import { DetectionLoss, type LossResult } from "../loss/index.js";
+import { lossOfModel, type LossResult } from "../loss/index.js";
 import {
   buildModel,
   loadModelSpec,
@@ -168,9 +168,8 @@ function trainingDifferences(
 
 /** Forward and backward in training mode; the gradients stay with the parameters. */
 function trainingStep(model: DetectionModel, fixture: ParityFixture, dtype: DType): LossResult {
-  const { classCount, strides, regMax } = model;
   const { batch, size, targets } = fixture;
-  const loss = new DetectionLoss({ classCount, strides, regMax });
+  const loss = lossOfModel(model);
   const images = imagesOf(fixture, batch).to({ dtype });
   const rows = Float32Array.from(targets.flat());
   const result = loss.compute(model.train().forward(images), { rows, imageCount: batch, width: size, height: size });

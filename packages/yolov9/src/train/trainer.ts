@@ -7,8 +7,8 @@ import type { Tensor } from "@yolov9/torch";
 import type { TrainConfig } from "../config/index.js";
 import type { Batch, Loader } from "../data/index.js";
 import { problemText } from "../data/index.js";
-import { DetectionLoss } from "../loss/index.js";
-import type { LossItems } from "../loss/index.js";
+import { lossOfModel } from "../loss/index.js";
+import type { DetectionLoss, LossItems } from "../loss/index.js";
 import { validateModel } from "../validate/validate.js";
 import type { ValidationResult } from "../validate/result.js";
 import { readCheckpoint } from "./checkpoint.js";
@@ -187,6 +187,7 @@ class Trainer {
     let images = 0;
     this.#state.optimizer.zeroGrad();
     model.train();
+    this.#loss.progress = counters.epoch / Math.max(epochs - 1, 1);
     this.#progress.startEpoch(counters.epoch + 1, batches, counters.batch);
     const made = this.#trainLoader.batches(counters.epoch, {
       mosaic: counters.epoch < epochs - closeMosaic,
@@ -375,14 +376,13 @@ interface ValidatedEpoch {
   readonly seconds: number;
 }
 
-function detectionLoss(config: TrainConfig, { classCount, strides, regMax }: TrainingState["model"]): DetectionLoss {
-  const { box, cls, dfl, auxiliaryWeight, assignerTopk, assignerAlpha, assignerBeta } = config;
-  return new DetectionLoss({
-    classCount,
-    strides,
-    regMax,
+function detectionLoss(config: TrainConfig, model: TrainingState["model"]): DetectionLoss {
+  const { box, cls, dfl, guidance, assignerTopk, assignerAlpha, assignerBeta } = config;
+  const start = config.auxiliaryWeight ?? model.spec.auxiliaryWeight;
+  return lossOfModel(model, {
     gains: { box, cls, dfl },
-    auxiliaryWeight,
+    guidance,
+    auxiliaryWeight: { start, end: config.auxiliaryWeightEnd ?? start },
     assigner: { topk: assignerTopk, alpha: assignerAlpha, beta: assignerBeta },
   });
 }

@@ -1,7 +1,7 @@
 /** From whatever a user calls weights (ONNX file, checkpoint, run folder, bare tensors) to a predictor that owns them. */
 import { resolveDevice, setNumThreads } from "@yolov9/torch";
 import { deployed } from "../export/export-model.js";
-import { DetectionLoss } from "../loss/index.js";
+import { lossOfModel } from "../loss/index.js";
 import { openTrainedModel } from "../weights/open-model.js";
 import { OnnxPredictor } from "./onnx-predictor.js";
 import type { Predictor } from "./predictor.js";
@@ -29,11 +29,10 @@ export async function openPredictor(weights: string, options: OpenPredictorOptio
   const model = deployed(trained);
   trained.dispose();
   model.to({ device: resolveDevice(options.device ?? "auto") });
-  const { classCount, strides, regMax } = model;
   return new TorchPredictor(model, {
     ownsModel: true,
     ...(imageSize === undefined ? {} : { inputSize: { width: imageSize, height: imageSize } }),
-    ...(options.withLosses === true ? { loss: new DetectionLoss({ classCount, strides, regMax }) } : {}),
+    ...(options.withLosses === true ? { loss: lossOfModel(model) } : {}),
   });
 }
 

@@ -5,7 +5,7 @@ import { memory } from "@yolov9/torch";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Sample } from "../data/index.js";
-import { DetectionLoss } from "../loss/index.js";
+import { lossOfModel } from "../loss/index.js";
 import { buildModel, loadModelSpec } from "../model/index.js";
 import { cocoResults, squareInput, validate, validateModel, type PredictionInput, type Predictor } from "./index.js";
 import { resultSummary, resultTable } from "./result.js";
@@ -153,8 +153,7 @@ describe("validate", () => {
 
   it("measures losses of a model in training mode without a trace: same mode, no live tensor more", async () => {
     const model = buildModel(loadModelSpec("gelan-t"), { names: ["cat", "dog"] });
-    const { classCount, strides, regMax } = model;
-    const loss = new DetectionLoss({ classCount, strides, regMax });
+    const loss = lossOfModel(model);
     await validateModel(model, samples, { ...options, loss });
     const before = memory().undisposedTensors;
     const mean = model.stateDict().get("backbone.stem1.norm.running_mean")?.toArray();

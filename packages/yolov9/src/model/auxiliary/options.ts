@@ -3,7 +3,7 @@
  * name builds is in `branches.ts`.
  */
 import { z } from "zod";
-import { GUIDANCES } from "../spec.js";
+import { GUIDANCES } from "../guidance.js";
 
 /**
  * What hangs on the backbone's features, one for each level of the lead head (the paper's Table 4, "G_backbone"):

@@ -1,0 +1,122 @@
+// One training step (forward, loss, backward, optimiser, moving average) on random images and boxes, measured in a process of
+// its own, so that peak memory is its own too. What is compared with what is the business of the benches.
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { clipGradNorm, manualSeed, rand, scope, SGD, withPlainKernels, type Precision } from "@yolov9/torch";
+import {
+  buildModel,
+  ExponentialMovingAverage,
+  loadModelSpec,
+  lossOfModel,
+  withAuxiliary,
+  type AuxiliaryOptions,
+  type Targets,
+} from "yolov9";
+import { median } from "./statistics.js";
+
+export interface StepOptions {
+  model: string;
+  size: number;
+  batch: number;
+  steps: number;
+}
+
+/** How a step is done. */
+export interface StepVariant {
+  precision: Precision;
+  channelsLast: boolean;
+  fused: boolean;
+  /** Another auxiliary branch than the model's own. */
+  auxiliary?: AuxiliaryOptions;
+}
+
+export const phases = ["forward", "loss", "backward", "optimiser"] as const;
+export type Phase = (typeof phases)[number];
+
+export interface StepMeasurement {
+  /** Median milliseconds a step, and of its phases. */
+  step: number;
+  phases: Record<Phase, number>;
+  peakMegabytes: number;
+}
+
+const classes = 3;
+const objectsPerImage = 24;
+const warmUpSteps = 2;
+
+/** Measures in a new process. */
+export function measureStep(variant: StepVariant, options: StepOptions): StepMeasurement {
+  const main = fileURLToPath(new URL("./main.js", import.meta.url));
+  const request = JSON.stringify({ variant, options });
+  return JSON.parse(execFileSync(process.execPath, [main, "--step", request], { encoding: "utf8" })) as StepMeasurement;
+}
+
+/** Measures in this process what `measureStep` asked for. */
+export function answerStepRequest(request: string): StepMeasurement {
+  const { variant, options } = JSON.parse(request) as { variant: StepVariant; options: StepOptions };
+  const run = () => measure(variant, options);
+  return variant.fused ? run() : withPlainKernels(run);
+}
+
+function measure(variant: StepVariant, { model: name, size, batch, steps }: StepOptions): StepMeasurement {
+  manualSeed(0);
+  const layout = variant.channelsLast ? "channels_last" : "contiguous";
+  const zoo = loadModelSpec(name);
+  const spec = variant.auxiliary === undefined ? zoo : withAuxiliary(zoo, variant.auxiliary);
+  const build = () => buildModel(spec, { classCount: classes }).to({ memoryFormat: layout });
+  const model = build().train();
+  const loss = lossOfModel(model);
+  const average = new ExponentialMovingAverage(model, build(), { decay: 0.9999, tau: 2000 });
+  const parameters = model.parameters().map(([, parameter]) => parameter);
+  const optimiser = new SGD([{ parameters, lr: 1e-4, momentum: 0.9, weightDecay: 5e-4, nesterov: true }]);
+  const targets = randomTargets(batch, size);
+
+  const step = (): Record<Phase, number> => {
+    const watch = stopwatch();
+    return scope(() => {
+      const images = rand([batch, 3, size, size]).to({ memoryFormat: layout, dtype: variant.precision });
+      watch();
+      const outputs = model.forward(images);
+      const forward = watch();
+      const { total } = loss.compute(outputs, targets);
+      const lossTime = watch();
+      total.backward();
+      const backward = watch();
+      clipGradNorm(parameters, 10);
+      optimiser.step();
+      optimiser.zeroGrad();
+      average.update();
+      return { forward, loss: lossTime, backward, optimiser: watch() };
+    });
+  };
+  const timings = Array.from({ length: warmUpSteps + steps }, step).slice(warmUpSteps);
+  const medians = phases.map((phase) => [phase, median(timings.map((timing) => timing[phase]))] as const);
+  return {
+    step: median(timings.map((timing) => phases.reduce((sum, phase) => sum + timing[phase], 0))),
+    phases: Object.fromEntries(medians) as Record<Phase, number>,
+    peakMegabytes: process.resourceUsage().maxRSS / 1000,
+  };
+}
+
+/** Milliseconds since its last call. */
+function stopwatch(): () => number {
+  let last = performance.now();
+  return () => {
+    const now = performance.now();
+    const elapsed = now - last;
+    last = now;
+    return elapsed;
+  };
+}
+
+/** The same boxes at every run, 5 to 25 % of the image wide and high. */
+function randomTargets(batch: number, size: number): Targets {
+  let state = 1;
+  const random = () => (state = (state * 16807) % 2147483647) / 2147483647; // Lehmer's generator
+  const side = () => 0.05 + 0.2 * random();
+  const rows = Array.from({ length: batch * objectsPerImage }, (_, index) => {
+    const image = Math.floor(index / objectsPerImage);
+    return [image, Math.floor(random() * classes), random(), random(), side(), side()];
+  });
+  return { rows: Float32Array.from(rows.flat()), imageCount: batch, width: size, height: size };
+}
