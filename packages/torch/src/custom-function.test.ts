@@ -9,7 +9,12 @@ function cube(x: Tensor): Tensor {
       const output = x.mul(x).mul(x);
       return { outputs: [output], saved: [output] };
     },
-    backward: ([kept], [gradient]) => [kept!.pow(2 / 3).mul(3).mul(gradient!)],
+    backward: ([kept], [gradient]) => [
+      kept!
+        .pow(2 / 3)
+        .mul(3)
+        .mul(gradient!),
+    ],
   });
   return y!;
 }
@@ -17,7 +22,10 @@ function cube(x: Tensor): Tensor {
 describe("customFunction", () => {
   it("gives the gradients that its backward computes", () => {
     const x = tensor([1, 2, 3], { dtype: "float64", requiresGrad: true });
-    cube(x).mul(tensor([1, 10, 100], { dtype: "float64" })).sum().backward();
+    cube(x)
+      .mul(tensor([1, 10, 100], { dtype: "float64" }))
+      .sum()
+      .backward();
     const gradient = [...x.grad!.toArray()].map(Number);
     [3, 120, 2700].forEach((value, i) => expect(gradient[i]).toBeCloseTo(value, 9));
   });

@@ -85,7 +85,11 @@ export const TrainConfig = z.strictObject({
     .lt(1)
     .default(0.9999)
     .describe("final decay of the exponential moving average of the weights"),
-  emaTau: z.number().gt(0).default(2000).describe("optimiser steps in which that decay is approached"),
+  emaTau: z
+    .number()
+    .gt(0)
+    .optional()
+    .describe("optimiser steps in which that decay is approached (published: 2000); faster at first when left out"),
 
   // Loss
   box: gain(7.5, "box (CIoU)"),

@@ -55,7 +55,9 @@ export function toOnnx(model: DetectionModel, options: OnnxOptions = {}): Uint8A
   const levels = exportSteps(graph, model, image);
   const { strides, regMax: bins, classCount, objectness } = model;
   const size = free ? undefined : { height, width };
-  const decoded = graph.within("decode", () => decodeBoxes(graph, levels, { strides, bins, classCount, objectness, size }));
+  const decoded = graph.within("decode", () =>
+    decodeBoxes(graph, levels, { strides, bins, classCount, objectness, size }),
+  );
   const anchors = strides.reduce((sum, stride) => sum + (height / stride) * (width / stride), 0);
   graph.output(OUTPUT_NAME, decoded, [batch, 4 + classCount, free ? "anchors" : anchors]);
   return graph.toFile(opset, metadata(model, height, width, options.date ?? new Date()), packageVersion());
@@ -68,7 +70,9 @@ function exportSteps(graph: OnnxGraph, model: DetectionModel, image: Value): Val
     const inputs = step.from.map((name) => features.get(name)!);
     const scope = `${step.section}/${step.name}`;
     if (step.kind === "features") {
-      throw new ExportError(`${model.spec.name}: row "${step.name}" is a ${step.block.constructor.name}, which has no ONNX form; it serves in auxiliary branches`);
+      throw new ExportError(
+        `${model.spec.name}: row "${step.name}" is a ${step.block.constructor.name}, which has no ONNX form; it serves in auxiliary branches`,
+      );
     }
     if (step.kind === "head") return graph.within(scope, () => exportHead(graph, step.head, inputs));
     features.set(

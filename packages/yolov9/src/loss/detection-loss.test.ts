@@ -148,7 +148,12 @@ describe("DetectionLoss", () => {
       let count = 0;
       for (const level of head) {
         const [batch, , height, width] = level.shape;
-        const gradient = level.grad!.slice(1, 0, 64).abs().sum([1]).reshape([batch! * height! * width!]).toArray();
+        const gradient = level
+          .grad!.slice(1, 0, 64)
+          .abs()
+          .sum([1])
+          .reshape([batch! * height! * width!])
+          .toArray();
         count += [...gradient].filter((value) => Number(value) > 0).length;
       }
       return count;

@@ -158,5 +158,14 @@ export function lossOfModel(
     throw new Error(`${spec.name}: ${NO_COARSE_HEAD}`);
   }
   const auxiliaryWeight = options.auxiliaryWeight ?? spec.auxiliaryWeight;
-  return new DetectionLoss({ ...options, classCount, strides, regMax, objectness, guidance, auxiliaryWeight, coarseHead });
+  return new DetectionLoss({
+    ...options,
+    classCount,
+    strides,
+    regMax,
+    objectness,
+    guidance,
+    auxiliaryWeight,
+    coarseHead,
+  });
 }

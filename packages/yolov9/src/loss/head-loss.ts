@@ -70,7 +70,11 @@ function crossEntropy(logits: Tensor, positions: readonly number[], targets: rea
   const everywhere = logits.softplus().sum();
   if (positions.length === 0) return everywhere;
   const wanted = tensor(new Float32Array(targets), { device: logits.device });
-  return everywhere.sub(select(logits.view([-1]), positions).mul(wanted).sum());
+  return everywhere.sub(
+    select(logits.view([-1]), positions)
+      .mul(wanted)
+      .sum(),
+  );
 }
 
 /** Where the logits of the assigned objects' classes lie among the B * A * C. */

@@ -87,7 +87,10 @@ function inputFeature(name: string, section: SectionName, earlier: readonly Plan
   }
   const feature = source && namedOutputs(source).get(name);
   if (feature === undefined) {
-    const known = [IMAGE, ...earlier.flatMap((other) => (other.kind === "head" ? [] : [...namedOutputs(other).keys()]))];
+    const known = [
+      IMAGE,
+      ...earlier.flatMap((other) => (other.kind === "head" ? [] : [...namedOutputs(other).keys()])),
+    ];
     throw new BlockError(`no earlier row "${name}" to take as input${didYouMean(name, known)}`);
   }
   if (source!.section === "auxiliary" && section !== "auxiliary") {

@@ -155,7 +155,8 @@ function headerOf(file: ModelFile): Layered["header"] {
 }
 
 function inherited(file: ModelFile, directory: string, extending: readonly string[], at: Locator): Layered {
-  if (file.extends === undefined) return { header: {}, defaults: {}, sections: mapSections(() => []), auxiliary: undefined };
+  if (file.extends === undefined)
+    return { header: {}, defaults: {}, sections: mapSections(() => []), auxiliary: undefined };
   const referrer = at(["extends"]);
   const path = locate(file.extends, directory, referrer === undefined ? "" : `${referrer}: `);
   const { header, defaults, sections, auxiliary } = readLayered(path, extending);

@@ -40,6 +40,14 @@ describe("ExponentialMovingAverage", () => {
     expect(ema.updates).toBe(2);
   });
 
+  it("averages over about a ninth of a short run unless tau is given, and ends as the published ramp does", () => {
+    const ema = (tau?: number) => new ExponentialMovingAverage(new Small(), new Small(), { decay: 0.9999, tau });
+    expect(ema().decayAt(160)).toBeCloseTo(161 / 170, 12);
+    expect(ema(2000).decayAt(160)).toBeCloseTo(0.9999 * (1 - Math.exp(-0.08)), 12);
+    expect(ema().decayAt(1)).toBeLessThan(0.2);
+    for (const update of [200_000, 1_000_000]) expect(ema().decayAt(update)).toBeCloseTo(0.9999, 4);
+  });
+
   it("leaves counters alone", () => {
     const source = new Small();
     const ema = new ExponentialMovingAverage(source, new Small(), { decay: 0.9, tau: 2 });

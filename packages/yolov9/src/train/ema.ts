@@ -6,11 +6,14 @@ import { callOperator, noGrad } from "@yolov9/torch";
 import type { Module, Tensor } from "@yolov9/torch";
 
 export interface EmaOptions {
-  /** Decay after many updates. */
+  /** Decay after many updates, D. */
   readonly decay: number;
-  /** Updates in which the decay rises to 63 % of that. */
-  readonly tau: number;
+  /** Updates in which the decay rises to 63 % of that; when left out, it rises faster at first, so that short runs are averaged too. */
+  readonly tau?: number | undefined;
 }
+
+/** Of the published recipe. */
+const DEFAULT_TAU = 2000;
 
 export class ExponentialMovingAverage<M extends Module> {
   /** A model of its own that holds the average. */
@@ -39,9 +42,15 @@ export class ExponentialMovingAverage<M extends Module> {
     this.#sources = pairs.map(([, tensor]) => tensor);
   }
 
-  /** Decay of update n: small at first, so that the random start is soon forgotten. */
+  /**
+   * Decay of update n: small at first, so that the random start is soon forgotten. With `tau` it is D · (1 − e^(−n / tau)), as published.
+   * That hardly averages at all in a run of a few hundred steps; without `tau`, it is at least (1 + n) / (10 + n), which averages
+   * over about the last ninth of the steps so far, up to D.
+   */
   decayAt(update: number): number {
-    return this.#options.decay * (1 - Math.exp(-update / this.#options.tau));
+    const { decay, tau } = this.#options;
+    const published = decay * (1 - Math.exp(-update / (tau ?? DEFAULT_TAU)));
+    return tau === undefined ? Math.min(decay, Math.max(published, (1 + update) / (10 + update))) : published;
   }
 
   /** average ← d · average + (1 - d) · source, for every tensor at once. */

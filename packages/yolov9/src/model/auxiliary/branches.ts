@@ -81,7 +81,9 @@ function compositeBackbone(
   const places = [...entries.keys()];
   const linkName = (stride: number): string => `${prefix}Link${level(stride)}`;
   const links = contributors.map(({ row, output }): Row => {
-    const out = places.filter((stride) => stride <= output.stride).map((stride) => entries.get(stride)!.output.channels);
+    const out = places
+      .filter((stride) => stride <= output.stride)
+      .map((stride) => entries.get(stride)!.output.channels);
     return { name: linkName(output.stride), from: [row.name], block: "CBLinear", out };
   });
   const rows: Row[] = [];

@@ -66,7 +66,9 @@ describe("withAuxiliary", () => {
     const counts = profile(branch).rows;
     const parameters = (names: readonly string[]) =>
       counts.filter(({ name }) => names.includes(name)).reduce((sum, row) => sum + row.parameters.training, 0);
-    const main = branch.backbone.slice(branch.backbone.findIndex(({ name }) => name === "link1")).map(({ name }) => name);
+    const main = branch.backbone
+      .slice(branch.backbone.findIndex(({ name }) => name === "link1"))
+      .map(({ name }) => name);
     const auxiliary = branch.auxiliary.slice(0, -1).map(({ name }) => name);
     expect(auxiliary).toHaveLength(main.length);
     expect(parameters(auxiliary)).toBe(parameters(main));
@@ -75,7 +77,9 @@ describe("withAuxiliary", () => {
   it.each(BACKBONE_BRANCHES.filter((name) => name !== "none"))("builds %s on every scale of model", (backbone) => {
     for (const name of ["gelan-t", "gelan-m", "gelan-e", "gelan"]) {
       const spec = withAuxiliary(loadModelSpec(name), { backbone });
-      expect(planModel(spec).auxiliaries.map(({ inputs }) => inputs.map(({ stride }) => stride))).toEqual([[8, 16, 32]]);
+      expect(planModel(spec).auxiliaries.map(({ inputs }) => inputs.map(({ stride }) => stride))).toEqual([
+        [8, 16, 32],
+      ]);
       expect(withoutAuxiliary(spec)).toEqual(withoutAuxiliary(loadModelSpec(name)));
     }
   });

@@ -17,7 +17,8 @@ const NECK_PREFIX = "auxNeck";
  * @throws Error when the model has no such features, or the options are wrong
  */
 export function withAuxiliary(spec: ModelSpec, options: AuxiliaryOptions): ModelSpec {
-  const { backbone, neck, heads, features, light, guidance, weight, ...columns } = auxiliaryOptionsSchema.parse(options);
+  const { backbone, neck, heads, features, light, guidance, weight, ...columns } =
+    auxiliaryOptionsSchema.parse(options);
   const main = mainBranch(spec, features);
   const settings = { columns: columns.columns, saveMemory: columns.saveMemory };
   const branches: [prefix: string, branch: Branch][] = [];

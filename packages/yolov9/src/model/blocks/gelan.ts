@@ -117,7 +117,9 @@ function bindInner(
   const depthOption = block.optionNames.includes("depth") ? { depth: cspDepth } : {};
   const bound = block.bind([input], { out, ...depthOption, ...own });
   if (bound.kind !== "feature") {
-    throw new BlockError(`${name} is ${bound.kind === "head" ? "a head" : "a block of several outputs"} and cannot be the inner block of a GELAN`);
+    throw new BlockError(
+      `${name} is ${bound.kind === "head" ? "a head" : "a block of several outputs"} and cannot be the inner block of a GELAN`,
+    );
   }
   if (bound.output.channels !== out || bound.output.stride !== input.stride) {
     throw new BlockError(`inner block ${name} must give ${out} channels at the stride of its input`);

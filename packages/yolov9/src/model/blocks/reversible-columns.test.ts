@@ -39,7 +39,12 @@ describe("ReversibleColumns", () => {
       const given = levels();
       const outputs = noGrad(() => block.forward(...given));
       expect(largestDifference(outputs, given)).toBeGreaterThan(0.1);
-      expect(largestDifference(noGrad(() => block.inverse(outputs)), given)).toBeLessThan(1e-9);
+      expect(
+        largestDifference(
+          noGrad(() => block.inverse(outputs)),
+          given,
+        ),
+      ).toBeLessThan(1e-9);
     });
   });
 
@@ -73,7 +78,10 @@ describe("ReversibleColumns", () => {
       scope(() => {
         const given = levels("float32").map((level) => level.detach());
         for (const level of given) level.requiresGrad = true;
-        block.forward(...given).reduce((sum, level) => sum.add(level.sum()), given[0]!.sum()).backward();
+        block
+          .forward(...given)
+          .reduce((sum, level) => sum.add(level.sum()), given[0]!.sum())
+          .backward();
         for (const [, parameter] of block.parameters()) parameter.clearGrad();
       });
     step();
@@ -85,10 +93,13 @@ describe("ReversibleColumns", () => {
 
   it("refuses levels that do not halve", () => {
     const spec = loadModelSpec("gelan-t");
-    const wrong = { ...spec, auxiliary: [
-      { name: "columns", from: ["b3", "b5"], block: "ReversibleColumns" },
-      { name: "auxDetect", from: ["columns.0", "columns.1"], block: "DecoupledDetect" },
-    ] };
+    const wrong = {
+      ...spec,
+      auxiliary: [
+        { name: "columns", from: ["b3", "b5"], block: "ReversibleColumns" },
+        { name: "auxDetect", from: ["columns.0", "columns.1"], block: "DecoupledDetect" },
+      ],
+    };
     expect(() => buildModel(wrong)).toThrow(/strides double/);
   });
 

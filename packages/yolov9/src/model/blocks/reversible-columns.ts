@@ -81,7 +81,7 @@ export class ReversibleColumn extends Module {
       const [finer, coarser] = [leaf(outputs[l - 1]), leaf(levels[0])];
       const added = enableGrad(() => this.couplings[l]!.forward(finer, coarser));
       levels.unshift(noGrad(() => outputs[l]!.sub(added.detach())));
-      added.backward(ofOutputs[l]!);
+      added.backward(ofOutputs[l]);
       ofLevels.unshift(ofOutputs[l]!);
       if (finer !== undefined) ofOutputs[l - 1] = ofOutputs[l - 1]!.add(finer.grad!);
       if (coarser !== undefined) ofLevels[1] = ofLevels[1]!.add(coarser.grad!);
@@ -174,7 +174,8 @@ export const reversibleColumnsDefinition: MultiFeatureDefinition<typeof options>
   inputs: "many",
   options,
   outputs: (inputs) => {
-    if (inputs.length < 2) throw new BlockError("ReversibleColumns needs at least two levels to exchange features between");
+    if (inputs.length < 2)
+      throw new BlockError("ReversibleColumns needs at least two levels to exchange features between");
     inputs.forEach(({ stride, parts }, level) => {
       const finer = inputs[level - 1];
       if (parts !== undefined) throw new BlockError("ReversibleColumns takes ordinary features, no CBLinear");
