@@ -3,6 +3,7 @@ import { noGrad } from "../autograd.js";
 import { conv2d, empty } from "../operators.generated.js";
 import type { Tensor } from "../tensor.js";
 import { Module, parameter } from "./module.js";
+import { placement } from "./shapes-only.js";
 
 export interface Conv2dOptions {
   stride?: number;
@@ -58,7 +59,7 @@ export class Conv2d extends Module {
 }
 
 function filled(shape: number[], bound: number): Tensor {
-  const values = empty(shape);
+  const values = empty(shape, placement());
   values.uniform_(-bound, bound).dispose();
   return values;
 }

@@ -11,10 +11,13 @@ import { DetectionHead, type Branch } from "../model/blocks/detect.js";
 import { AConv, ADown } from "../model/blocks/downsample.js";
 import { ELAN1 } from "../model/blocks/elan1.js";
 import { GELAN } from "../model/blocks/gelan.js";
+import { MaxPool } from "../model/blocks/max-pool.js";
 import type { FeatureBlock, Head } from "../model/blocks/registry.js";
+import { Repeat } from "../model/blocks/repeat.js";
 import { RepConv } from "../model/blocks/rep-conv.js";
 import { RepCSP } from "../model/blocks/rep-csp.js";
 import { Concat, Upsample } from "../model/blocks/routing.js";
+import { SPPCSPC, SPPCSPC_KERNELS } from "../model/blocks/sppcspc.js";
 import { SPP_KERNEL, SPP_POOLS, SPPELAN } from "../model/blocks/sppelan.js";
 import { exportBlock, ExportError, registerBlockExporter } from "./block-exporters.js";
 import * as layers from "./layers.js";
@@ -89,6 +92,20 @@ registerBlockExporter(SPPELAN, (graph, block, [x]) => {
   }
   return part(graph, "merge", block.merge, [layers.concatChannels(graph, outputs)]);
 });
+
+registerBlockExporter(SPPCSPC, (graph, block, [x]) => {
+  const y = chain(graph, x, numbered("before", block.before));
+  const pooled = SPPCSPC_KERNELS.map((kernel) => layers.maxPool(graph, y, kernel, 1, (kernel - 1) / 2));
+  const main = chain(graph, layers.concatChannels(graph, [y, ...pooled]), numbered("after", block.after));
+  const bypass = part(graph, "bypass", block.bypass, [x]);
+  return part(graph, "merge", block.merge, [layers.concatChannels(graph, [main, bypass])]);
+});
+
+registerBlockExporter(MaxPool, (graph, { kernel, stride, padding }, [x]) => {
+  return layers.maxPool(graph, x, kernel, stride, padding);
+});
+
+registerBlockExporter(Repeat, (graph, block, [x]) => chain(graph, x, numbered("items", block.items)));
 
 registerBlockExporter(AConv, (graph, block, [x]) => {
   return part(graph, "conv", block.conv, [layers.averagePool2x2(graph, x)]);

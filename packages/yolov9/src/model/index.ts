@@ -1,7 +1,8 @@
 // Models: what a model file says, the module tree made from it, published names, the deploy form, and its size.
 
 // model files
-export { loadModelSpec, modelNames, parseModelSpec } from "./spec-file.js";
+export { loadModelSpec, parseModelSpec } from "./spec-file.js";
+export { modelNames, variantNames } from "./zoo.js";
 export { withoutAuxiliary, type ModelSpec, type Row, type SectionName } from "./spec.js";
 export { planModel, type ModelPlan, type PlannedRow } from "./plan.js";
 
@@ -14,6 +15,9 @@ export { Dark, RepBottleneck, Res } from "./blocks/bottleneck.js";
 export { RepCSP } from "./blocks/rep-csp.js";
 export { GELAN, GelanStage } from "./blocks/gelan.js";
 export { ELAN1 } from "./blocks/elan1.js";
+export { MaxPool } from "./blocks/max-pool.js";
+export { Repeat } from "./blocks/repeat.js";
+export { SPPCSPC } from "./blocks/sppcspc.js";
 export { SPPELAN } from "./blocks/sppelan.js";
 export { AConv, ADown } from "./blocks/downsample.js";
 export { Concat, Upsample } from "./blocks/routing.js";

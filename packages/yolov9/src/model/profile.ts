@@ -2,7 +2,7 @@
  * Size and cost of a model, computed from shapes: nothing is run. Costs are 2 × the multiply-accumulates of all convolutions. As in
  * the published figures, a head's box distribution counts as a convolution from its bins (frozen weights 0, 1 …) to one number.
  */
-import { Conv2d, type Module } from "@yolov9/torch";
+import { Conv2d, shapesOnly, type Module } from "@yolov9/torch";
 import { Conv } from "./blocks/conv.js";
 import { RepConv } from "./blocks/rep-conv.js";
 import { buildModel, DetectionModel, type Step } from "./detection-model.js";
@@ -49,7 +49,7 @@ export interface ModelProfile {
 /** @param model a model that is not fused, or the spec of one */
 export function profile(model: ModelSpec | DetectionModel, size = IMAGE_SIZE): ModelProfile {
   if (!(model instanceof DetectionModel)) {
-    const built = buildModel(model);
+    const built = shapesOnly(() => buildModel(model));
     const result = profile(built, size);
     built.dispose();
     return result;
