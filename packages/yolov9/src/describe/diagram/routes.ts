@@ -1,0 +1,157 @@
+/**
+ * Leads the lines of a model's drawing: down from box to box, and where a box is in the way through the gutter beside its column. A
+ * line turns only in the channels between layers, so that none crosses a box.
+ */
+import { BANDS, IMAGE_NODE, overlaps, type Band, type Grid, type GridNode } from "./grid.js";
+import { Tracks } from "./tracks.js";
+
+export const BOX_WIDTH = 118;
+export const BOX_HEIGHT = 34;
+const GUTTER = 14;
+const CHANNEL = 18;
+const TRACK = 7;
+const BAND_GAP = 34;
+const PADDING = 16;
+/** Between lines that end at one box. */
+const PORT = 12;
+
+export interface Box {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+}
+
+export interface Line {
+  readonly from: GridNode;
+  readonly to: GridNode;
+  readonly points: readonly (readonly [number, number])[];
+}
+
+export interface Routed {
+  readonly boxes: ReadonlyMap<GridNode, Box>;
+  readonly lines: readonly Line[];
+  /** Left and right edge of each band in use. */
+  readonly bands: ReadonlyMap<Band, readonly [number, number]>;
+  /** Centre of each column. */
+  columnCentre(band: Band, stride: number): number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** How a line gets from one layer to another, in columns and layers instead of pixels. */
+interface Plan {
+  readonly from: GridNode;
+  readonly to: GridNode;
+  /** Column index (over both bands) in which the line goes down; undefined when it only crosses one channel. */
+  readonly gutter: number | undefined;
+  /** Tracks in that gutter and in the channel above the target. */
+  readonly gutterTrack: number;
+  readonly channelTrack: number;
+  /** Places among the lines that leave `from` at the bottom and enter `to`, as shares of their number. */
+  readonly exit: number;
+  readonly entry: number;
+}
+
+export function routeLines(grid: Grid): Routed {
+  const columns = BANDS.flatMap((band) => grid.columns[band].map((stride) => ({ band, stride })));
+  const columnOf = (band: Band, stride: number) => columns.findIndex((c) => c.band === band && c.stride === stride);
+  const gutters = columns.map(() => new Tracks());
+  const channels = Array.from({ length: grid.layers }, () => new Tracks());
+  const plans = planLines(grid, columnOf, gutters, channels);
+
+  const lefts: number[] = [];
+  let x = PADDING;
+  for (const [i, { band }] of columns.entries()) {
+    if (i > 0 && columns[i - 1]!.band !== band) x += BAND_GAP;
+    lefts.push(x);
+    x += BOX_WIDTH + GUTTER + gutters[i]!.count * TRACK;
+  }
+  const tops: number[] = [];
+  let y = 0;
+  for (const channel of channels) {
+    y += CHANNEL + channel.count * TRACK;
+    tops.push(y);
+    y += BOX_HEIGHT;
+  }
+  const columnCentre = (band: Band, stride: number): number => lefts[columnOf(band, stride)]! + BOX_WIDTH / 2;
+  const boxes = new Map(
+    grid.nodes.map((node): [GridNode, Box] => {
+      const [left, right] = node.strides.map((stride) => lefts[columnOf(node.band, stride)]!);
+      return [node, { x: left!, y: tops[node.layer]!, width: right! + BOX_WIDTH - left! }];
+    }),
+  );
+  const lines = plans.map((plan): Line => {
+    const gutterX = (column: number) => lefts[column]! + BOX_WIDTH + GUTTER / 2 + plan.gutterTrack * TRACK;
+    const channelY = (layer: number, track: number) => tops[layer]! - CHANNEL / 2 - track * TRACK;
+    return { from: plan.from, to: plan.to, points: pointsOf(plan, boxes, columnCentre, gutterX, channelY) };
+  });
+  const bands = new Map(
+    BANDS.filter((band) => grid.columns[band].length > 0).map((band) => {
+      const own = columns.flatMap((column, i) => (column.band === band ? [i] : []));
+      const last = own.at(-1)!;
+      const right = lefts[last]! + BOX_WIDTH + GUTTER + gutters[last]!.count * TRACK;
+      return [band, [lefts[own[0]!]! - PADDING, right]] as const;
+    }),
+  );
+  return { boxes, lines, bands, columnCentre, width: x + PADDING, height: y };
+}
+
+function planLines(
+  grid: Grid,
+  columnOf: (band: Band, stride: number) => number,
+  gutters: readonly Tracks[],
+  channels: readonly Tracks[],
+): Plan[] {
+  const named = new Map(grid.nodes.map((node) => [node.name, node]));
+  const edges = grid.nodes.flatMap((to) =>
+    (to.row?.row.from ?? []).map((name, i, all) => ({ from: named.get(name)!, to, input: i, inputs: all.length })),
+  );
+  const exits = new Map<GridNode, number>();
+  return edges.map(({ from, to, input, inputs }) => {
+    const column = columnOf(from.band, from.strides[0]);
+    const target = columnOf(to.band, to.row?.kind === "head" ? from.strides[0] : to.strides[0]);
+    const blocked = isBlocked(grid, from, to);
+    const exit = exits.get(from) ?? 0;
+    if (!blocked) exits.set(from, exit + 1);
+    const gutter = blocked ? column : undefined;
+    const gutterTrack = blocked ? gutters[column]!.take(from.layer, to.layer) : 0;
+    const channelTrack = blocked || column !== target ? channels[to.layer]!.take(column, target) : 0;
+    const entry = to.row?.kind === "head" ? 0 : input - (inputs - 1) / 2;
+    return { from, to, gutter, gutterTrack, channelTrack, exit, entry };
+  });
+}
+
+/** Whether a box stands below the line's beginning, above its end's channel. */
+function isBlocked(grid: Grid, from: GridNode, to: GridNode): boolean {
+  return grid.nodes.some(
+    (node) =>
+      node.band === from.band &&
+      overlaps(node.strides, from.strides) &&
+      node.layer > from.layer &&
+      node.layer < to.layer,
+  );
+}
+
+function pointsOf(
+  { from, to, gutter, channelTrack, entry }: Plan,
+  boxes: ReadonlyMap<GridNode, Box>,
+  columnCentre: (band: Band, stride: number) => number,
+  gutterX: (column: number) => number,
+  channelY: (layer: number, track: number) => number,
+): (readonly [number, number])[] {
+  const [start, end] = [boxes.get(from)!, boxes.get(to)!];
+  const level = to.row?.kind === "head" && from.name !== IMAGE_NODE ? from.strides[0] : to.strides[0];
+  const endX = columnCentre(to.band, level) + entry * PORT;
+  const turn = channelY(to.layer, channelTrack);
+  const arrival = [
+    [endX, turn],
+    [endX, end.y],
+  ] as const;
+  if (gutter === undefined) {
+    const startX = start.x + start.width / 2;
+    return [[startX, start.y + BOX_HEIGHT], [startX, turn], ...arrival];
+  }
+  const x = gutterX(gutter);
+  const y = start.y + BOX_HEIGHT / 2;
+  return [[start.x + start.width, y], [x, y], [x, turn], ...arrival];
+}
