@@ -17,7 +17,8 @@ class Net extends Module {
 
 describe("Module", () => {
   it("can be made without memory, with the shapes and names of the real one", () => {
-    const shapes = (net: Net) => [...net.stateDict()].map(([name, tensor]) => `${name} ${tensor.shape.join()} ${tensor.dtype}`);
+    const shapes = (net: Net) =>
+      [...net.stateDict()].map(([name, tensor]) => `${name} ${tensor.shape.join()} ${tensor.dtype}`);
     const hollow = shapesOnly(() => new Net());
     expect(shapes(hollow)).toEqual(shapes(new Net()));
     expect(hollow.stem.conv.weight.device).toBe("meta");

@@ -26,14 +26,14 @@ import type { OnnxGraph, Value } from "./onnx-graph.js";
 registerBlockExporter(Conv, (graph, block, [x]) => {
   if (block.norm !== undefined)
     throw new ExportError("a Conv still has its batch norm: fuse the model before exporting it");
-  return activation(graph, conv2d(graph, block.conv, x), block.activation);
+  return activation(graph, exportConv2d(graph, block.conv, x), block.activation);
 });
 
 registerBlockExporter(RepConv, (graph, block, [x]) => {
   if (block.fused === undefined) {
     throw new ExportError("a RepConv still has its training branches: fuse the model before exporting it");
   }
-  return activation(graph, conv2d(graph, block.fused, x), block.activation);
+  return activation(graph, exportConv2d(graph, block.fused, x), block.activation);
 });
 
 registerBlockExporter(RepBottleneck, (graph, block, [x]) => {
@@ -125,7 +125,7 @@ registerBlockExporter(Upsample, (graph, block, [x]) => layers.upsampleNearest(gr
 
 registerBlockExporter(Concat, (graph, _, inputs) => layers.concatChannels(graph, inputs));
 
-registerBlockExporter(CBLinear, (graph, block, [x]) => conv2d(graph, block.conv, x));
+registerBlockExporter(CBLinear, (graph, block, [x]) => exportConv2d(graph, block.conv, x));
 
 registerBlockExporter(CBFuse, (graph, block, inputs) => {
   const target = inputs.at(-1)!;
@@ -154,7 +154,7 @@ function branch(graph: OnnxGraph, { first, second, predict }: Branch, x: Value):
     ["first", first],
     ["second", second],
   ]);
-  return graph.within("predict", () => conv2d(graph, predict, hidden));
+  return graph.within("predict", () => exportConv2d(graph, predict, hidden));
 }
 
 /** A block inside a block, with the name that it has there. */
@@ -186,7 +186,8 @@ function inChannels({ conv }: Conv): number {
   return conv.weight.shape[1]! * conv.groups;
 }
 
-function conv2d(graph: OnnxGraph, layer: Conv2d, x: Value): Value {
+/** A bare convolution, with its bias where it has one. */
+export function exportConv2d(graph: OnnxGraph, layer: Conv2d, x: Value): Value {
   const [out, inner, height, width] = layer.weight.shape;
   return layers.convolution(graph, x, {
     weight: float32(layer.weight),

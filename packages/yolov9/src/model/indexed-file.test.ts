@@ -95,7 +95,11 @@ describe("a model file in the published row format", () => {
   });
 
   it("finds the auxiliary rows by what the last head does not need", () => {
-    const spec = load(backbone, ["[-1, 1, Conv, [16, 1, 1]]", "[2, 1, Conv, [24, 1, 1]]", "[[4, 3], 1, DualDDetect, [nc]]"]);
+    const spec = load(backbone, [
+      "[-1, 1, Conv, [16, 1, 1]]",
+      "[2, 1, Conv, [24, 1, 1]]",
+      "[[4, 3], 1, DualDDetect, [nc]]",
+    ]);
     expect(spec.neck.map((row) => row.name)).toEqual(["layer3"]);
     expect(spec.auxiliary.map((row) => row.name)).toEqual(["layer4", "auxDetect"]);
     expect(spec.publishedOrder).toEqual(["backbone", "neck", "auxiliary"]);

@@ -21,7 +21,12 @@ const activations: ReadonlyMap<string, Activation> = new Map([
   ["nn.Identity", "none"],
 ]);
 
-const rowSchema = z.tuple([z.union([z.int(), z.array(z.int()).min(1)]), z.int().positive(), z.string(), z.array(z.unknown())]);
+const rowSchema = z.tuple([
+  z.union([z.int(), z.array(z.int()).min(1)]),
+  z.int().positive(),
+  z.string(),
+  z.array(z.unknown()),
+]);
 
 const fileSchema = z.strictObject({
   nc: z.int().positive(),
@@ -207,7 +212,9 @@ function sectionOrder(rows: readonly IndexedRow[], sectionOf: (row: IndexedRow) 
     const section = sectionOf(row);
     if (runs.at(-1) === section) continue;
     if (runs.includes(section)) {
-      throw new Error(`${row.origin}: row ${row.index}: auxiliary rows must stand together, so that names can be numbered`);
+      throw new Error(
+        `${row.origin}: row ${row.index}: auxiliary rows must stand together, so that names can be numbered`,
+      );
     }
     runs.push(section);
   }

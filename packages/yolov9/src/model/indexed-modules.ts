@@ -76,7 +76,10 @@ const modules: ReadonlyMap<string, IndexedModule> = new Map([
   ["SPPELAN", define(z.tuple([count, count]), ([out, hidden]) => ({ block: "SPPELAN", out, hidden }))],
   ["SPPCSPC", define(onlyOut, ([out]) => ({ block: "SPPCSPC", out }), { ownRepeats: true })],
   ["RepConvN", define(repConvArgs, ([out]) => ({ block: "RepConv", out }), unscaled)],
-  ["MP", define(z.tuple([count.optional()]), ([kernel = 2]) => ({ block: "MaxPool", kernel, stride: kernel }), unscaled)],
+  [
+    "MP",
+    define(z.tuple([count.optional()]), ([kernel = 2]) => ({ block: "MaxPool", kernel, stride: kernel }), unscaled),
+  ],
   ["nn.Upsample", define(nearestUpsample, ([, factor]) => ({ block: "Upsample", factor }), unscaled)],
   ["Concat", define(z.tuple([z.literal(1)]), () => ({ block: "Concat" }), unscaled)],
   ["CBLinear", define(z.tuple([z.array(count).min(1)]), ([out]) => ({ block: "CBLinear", out }), unscaled)],

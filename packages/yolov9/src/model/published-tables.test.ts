@@ -66,7 +66,9 @@ function flow(spec: ModelSpec): unknown[] {
     const output = row.kind === "feature" ? row.output : row.section;
     return { index: indices.get(row.row.name) ?? Infinity, block: row.row.block, from, inputs: row.inputs, output };
   };
-  return planModel(spec).rows.map(numbered).sort((a, b) => a.index - b.index);
+  return planModel(spec)
+    .rows.map(numbered)
+    .sort((a, b) => a.index - b.index);
 }
 
 describe("the published models", () => {
@@ -89,9 +91,10 @@ describe("the published models", () => {
   });
 
   it.each(Object.entries(moduleCounts))("%s has %j convolutions, batch norms and RepConvs", (name, expected) => {
-    const modules = hollow(loadModelSpec(name)).modules().map(([, module]) => module);
+    const modules = hollow(loadModelSpec(name))
+      .modules()
+      .map(([, module]) => module);
     const counts = [Conv2d, Conv, RepConv].map((Class) => modules.filter((module) => module instanceof Class).length);
     expect(counts).toEqual(expected);
   });
-
 });

@@ -111,7 +111,9 @@ describe("a file that extends another", () => {
 
   it("is refused with its line when a row is like none, or has no block", () => {
     const like = file("like.yaml", () => "extends: gelan-t\nauxiliary:\n  - {name: a, like: b33}\n");
-    expect(messageOf(() => loadModelSpec(like))).toBe(`${like}:3: row "a": no earlier row "b33" to be like; did you mean "b3"?`);
+    expect(messageOf(() => loadModelSpec(like))).toBe(
+      `${like}:3: row "a": no earlier row "b33" to be like; did you mean "b3"?`,
+    );
     const bare = file("bare.yaml", () => "extends: gelan-t\nneck:\n  append:\n    - {name: a}\n");
     expect(messageOf(() => loadModelSpec(bare))).toContain(`${bare}:4: row "a": names no block`);
   });

@@ -170,7 +170,7 @@ function stack(
   if (given === undefined) return base;
   if (Array.isArray(given)) return given.map((options, i) => ({ options, origin: at([section, i]) }));
   const appended = given.append.map((options, i) => ({ options, origin: at([section, "append", i]) }));
-  return [..."of" in given ? other(given.of, section) : base, ...appended];
+  return [...("of" in given ? other(given.of, section) : base), ...appended];
 }
 
 /** `out` and `hidden` are the channel numbers of every block. */
@@ -219,7 +219,8 @@ function finish({ header, defaults, sections }: Layered, source: string): ModelS
     const place = `${row.origin ?? name}: row "${rowName}"`;
     const model = like === undefined ? undefined : earlierRow(like, completed, place);
     const block = own.block ?? model?.block;
-    if (block === undefined) throw new Error(`${place}: names no block; give "block", or "like" with the name of a row`);
+    if (block === undefined)
+      throw new Error(`${place}: names no block; give "block", or "like" with the name of a row`);
     const inherited = model === undefined ? {} : blockOptions(model);
     const inputs = Array.isArray(from) ? from : [from];
     const result: Row = { name: rowName, from: inputs, ...defaults[block], ...inherited, ...own, block };

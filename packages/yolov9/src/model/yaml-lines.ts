@@ -6,7 +6,7 @@ import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, type Docum
 export interface YamlValue {
   readonly value: unknown;
   /** The line of the deepest part of the path that exists. */
-  lineOf(keys: readonly PropertyKey[]): number;
+  readonly lineOf: (keys: readonly PropertyKey[]) => number;
 }
 
 /** @throws Error naming the line when the text is no YAML */

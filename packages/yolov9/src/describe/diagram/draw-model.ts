@@ -48,6 +48,8 @@ const LINE_COLOURS = { ordinary: "#52606d", skip: "#3b6fb6", link: "#c77718" } a
 const LOSS_GAP = 26;
 const FOOT_HEIGHT = 56;
 const CORNER = 5;
+/** The legend's. */
+const SMALLEST_WIDTH = 980;
 
 export interface DrawOptions {
   /** Side of the input in pixels. */
@@ -63,7 +65,8 @@ export function drawModel(spec: ModelSpec, options: DrawOptions = {}): string {
   const routed = routeLines(grid);
   const losses = drawLosses(grid.nodes, routed, auxiliaryWeight);
   const bottom = routed.height + losses.height;
-  const width = Math.max(routed.width, 900);
+  const used = new Set(grid.nodes.map(kindOf));
+  const width = Math.max(routed.width, SMALLEST_WIDTH);
   const body = [
     ...BANDS.flatMap((band) => drawBand(band, routed, grid.columns[band], size, bottom)),
     ...routed.lines.map(drawLine),
@@ -79,7 +82,7 @@ export function drawModel(spec: ModelSpec, options: DrawOptions = {}): string {
     `<g transform="translate(0 ${TITLE_HEIGHT})">`,
     ...body,
     "</g>",
-    ...drawLegend(height - FOOT_HEIGHT + 30),
+    ...drawLegend(height - FOOT_HEIGHT + 30, used),
     "</svg>",
     "",
   ].join("\n");
@@ -93,7 +96,13 @@ function drawTitle(spec: ModelSpec, size: number): string[] {
   return [text(16, 26, spec.name, { size: 18, weight: 700 }), text(16, 44, sizes, { size: 11, colour: "#52606d" })];
 }
 
-function drawBand(band: Band, { bands, columnCentre }: Routed, strides: readonly number[], size: number, bottom: number) {
+function drawBand(
+  band: Band,
+  { bands, columnCentre }: Routed,
+  strides: readonly number[],
+  size: number,
+  bottom: number,
+) {
   const edges = bands.get(band);
   if (edges === undefined) return [];
   const [left, right] = edges;
@@ -110,18 +119,29 @@ function drawBand(band: Band, { bands, columnCentre }: Routed, strides: readonly
   ];
 }
 
+function kindOf({ row }: GridNode): Kind {
+  if (row === undefined) return "image";
+  return row.kind === "head" ? "head" : (kinds[row.row.block] ?? "block");
+}
+
 function drawNode(node: GridNode, box: Box, size: number): string {
   const { row } = node;
-  if (row === undefined) return drawBox(box, "image", IMAGE_NODE, `3 × ${size} × ${size}`);
+  const kind = kindOf(node);
+  if (row === undefined) return drawBox(box, kind, IMAGE_NODE, `3 × ${size} × ${size}`);
   const { name, block } = row.row;
-  if (row.kind === "head") return drawBox(box, "head", name, `${block}, ${row.inputs.length} levels`);
+  if (row.kind === "head") return drawBox(box, kind, name, `${block}, ${row.inputs.length} levels`);
   const { channels, stride, parts } = row.output;
-  const width = parts === undefined ? `${channels} × ${size / stride} × ${size / stride}` : parts.join(" + ");
-  return drawBox(box, kinds[block] ?? "block", name, `${block} ${width}`);
+  const side = size / stride;
+  const detail = parts === undefined ? `${block} ${channels} × ${side} × ${side}` : parts.join(" + ");
+  return drawBox(box, kind, name, detail);
 }
 
 /** A loss under every head, and their weighted sum under all. */
-function drawLosses(nodes: readonly GridNode[], routed: Routed, auxiliaryWeight: number): { parts: string[]; height: number } {
+function drawLosses(
+  nodes: readonly GridNode[],
+  routed: Routed,
+  auxiliaryWeight: number,
+): { parts: string[]; height: number } {
   const heads = nodes.filter((node) => node.row?.kind === "head");
   const sumY = routed.height + 2 * LOSS_GAP + BOX_HEIGHT;
   const parts = heads.flatMap((head) => {
@@ -130,7 +150,15 @@ function drawLosses(nodes: readonly GridNode[], routed: Routed, auxiliaryWeight:
     const lead = head.band === "main";
     const name = lead ? "lead loss" : `auxiliary loss × ${auxiliaryWeight}`;
     const centre = box.x + box.width / 2;
-    const down = (from: number, to: number) => polyline([[centre, from], [centre, to]], colours.loss[1], true);
+    const down = (from: number, to: number) =>
+      polyline(
+        [
+          [centre, from],
+          [centre, to],
+        ],
+        colours.loss[1],
+        true,
+      );
     const boxes = [down(box.y + BOX_HEIGHT, own.y), drawBox(own, "loss", name, "class + box (CIoU) + distribution")];
     return heads.length > 1 ? [...boxes, down(own.y + BOX_HEIGHT, sumY)] : boxes;
   });
@@ -147,7 +175,7 @@ function drawLosses(nodes: readonly GridNode[], routed: Routed, auxiliaryWeight:
 }
 
 function drawLine({ from, to, points }: Line): string {
-  const links = [from, to].some((node) => node.row !== undefined && kinds[node.row.row.block] === "link");
+  const links = [from, to].some((node) => kindOf(node) === "link");
   const skips = to.layer > from.layer + 1;
   return polyline(points, links ? LINE_COLOURS.link : skips ? LINE_COLOURS.skip : LINE_COLOURS.ordinary, false);
 }
@@ -188,9 +216,10 @@ function drawBox({ x, y, width }: Box, kind: Kind, name: string, detail: string)
   ].join("");
 }
 
-function drawLegend(y: number): string[] {
+function drawLegend(y: number, used: ReadonlySet<Kind>): string[] {
   let x = 16;
-  return legend.flatMap(([kind, meaning]) => {
+  const entries = legend.filter(([kind]) => kind === "loss" || used.has(kind));
+  return entries.flatMap(([kind, meaning]) => {
     const [fill, border] = colours[kind];
     const swatch = `<rect x="${x}" y="${y - 9}" width="14" height="11" rx="3" fill="${fill}" stroke="${border}"/>`;
     const label = text(x + 19, y, meaning, { size: 10, colour: "#3e4c59" });

@@ -5,7 +5,7 @@
 import { BANDS, IMAGE_NODE, overlaps, type Band, type Grid, type GridNode } from "./grid.js";
 import { Tracks } from "./tracks.js";
 
-export const BOX_WIDTH = 118;
+export const BOX_WIDTH = 130;
 export const BOX_HEIGHT = 34;
 const GUTTER = 14;
 const CHANNEL = 18;
@@ -13,7 +13,7 @@ const TRACK = 7;
 const BAND_GAP = 34;
 const PADDING = 16;
 /** Between lines that end at one box. */
-const PORT = 12;
+const PORT = 14;
 
 export interface Box {
   readonly x: number;
@@ -33,7 +33,7 @@ export interface Routed {
   /** Left and right edge of each band in use. */
   readonly bands: ReadonlyMap<Band, readonly [number, number]>;
   /** Centre of each column. */
-  columnCentre(band: Band, stride: number): number;
+  readonly columnCentre: (band: Band, stride: number) => number;
   readonly width: number;
   readonly height: number;
 }
@@ -47,8 +47,7 @@ interface Plan {
   /** Tracks in that gutter and in the channel above the target. */
   readonly gutterTrack: number;
   readonly channelTrack: number;
-  /** Places among the lines that leave `from` at the bottom and enter `to`, as shares of their number. */
-  readonly exit: number;
+  /** Where the line enters `to`, in ports from the middle. */
   readonly entry: number;
 }
 
@@ -103,22 +102,29 @@ function planLines(
   channels: readonly Tracks[],
 ): Plan[] {
   const named = new Map(grid.nodes.map((node) => [node.name, node]));
-  const edges = grid.nodes.flatMap((to) =>
-    (to.row?.row.from ?? []).map((name, i, all) => ({ from: named.get(name)!, to, input: i, inputs: all.length })),
-  );
-  const exits = new Map<GridNode, number>();
-  return edges.map(({ from, to, input, inputs }) => {
+  const edges = grid.nodes.flatMap((to) => (to.row?.row.from ?? []).map((name) => ({ from: named.get(name)!, to })));
+  const sides = edges.map(({ from, to }) => {
     const column = columnOf(from.band, from.strides[0]);
-    const target = columnOf(to.band, to.row?.kind === "head" ? from.strides[0] : to.strides[0]);
-    const blocked = isBlocked(grid, from, to);
-    const exit = exits.get(from) ?? 0;
-    if (!blocked) exits.set(from, exit + 1);
-    const gutter = blocked ? column : undefined;
-    const gutterTrack = blocked ? gutters[column]!.take(from.layer, to.layer) : 0;
-    const channelTrack = blocked || column !== target ? channels[to.layer]!.take(column, target) : 0;
-    const entry = to.row?.kind === "head" ? 0 : input - (inputs - 1) / 2;
-    return { from, to, gutter, gutterTrack, channelTrack, exit, entry };
+    return { column, gutter: isBlocked(grid, from, to) };
   });
+  return edges.map(({ from, to }, i) => {
+    const { column, gutter } = sides[i]!;
+    const target = columnOf(to.band, to.row?.kind === "head" ? levelOf(from, to) : to.strides[0]);
+    const gutterTrack = gutter ? gutters[column]!.take(from.layer, to.layer) : 0;
+    const channelTrack = gutter || column !== target ? channels[to.layer]!.take(column, target) : 0;
+    // Lines enter from left to right in the order in which they arrive, so that they do not cross above the box.
+    const arrivals = edges.flatMap((other, j) =>
+      other.to === to ? [{ j, x: sides[j]!.column + (sides[j]!.gutter ? 0.5 : 0) }] : [],
+    );
+    const place = arrivals.sort((p, q) => p.x - q.x).findIndex(({ j }) => j === i);
+    const entry = to.row?.kind === "head" ? 0 : place - (arrivals.length - 1) / 2;
+    return { from, to, gutter: gutter ? column : undefined, gutterTrack, channelTrack, entry };
+  });
+}
+
+/** The column in which a line enters a head: that of its level. */
+function levelOf(from: GridNode, to: GridNode): number {
+  return from.name === IMAGE_NODE ? to.strides[0] : from.strides[0];
 }
 
 /** Whether a box stands below the line's beginning, above its end's channel. */
@@ -140,7 +146,7 @@ function pointsOf(
   channelY: (layer: number, track: number) => number,
 ): (readonly [number, number])[] {
   const [start, end] = [boxes.get(from)!, boxes.get(to)!];
-  const level = to.row?.kind === "head" && from.name !== IMAGE_NODE ? from.strides[0] : to.strides[0];
+  const level = to.row?.kind === "head" ? levelOf(from, to) : to.strides[0];
   const endX = columnCentre(to.band, level) + entry * PORT;
   const turn = channelY(to.layer, channelTrack);
   const arrival = [

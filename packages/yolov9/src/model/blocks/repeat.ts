@@ -4,7 +4,14 @@
 import type { Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import { depth, only } from "./options.js";
-import { BlockError, FeatureBlock, findBlock, type BoundBlock, type Feature, type FeatureDefinition } from "./registry.js";
+import {
+  BlockError,
+  FeatureBlock,
+  findBlock,
+  type BoundBlock,
+  type Feature,
+  type FeatureDefinition,
+} from "./registry.js";
 
 /** Each takes the output of the one before. */
 export class Repeat extends FeatureBlock {
