@@ -59,7 +59,8 @@ export class Conv2d extends Module {
 }
 
 function filled(shape: number[], bound: number): Tensor {
-  const values = empty(shape, placement());
-  values.uniform_(-bound, bound).dispose();
+  const place = placement();
+  const values = empty(shape, place);
+  if (place.device === undefined) values.uniform_(-bound, bound).dispose();
   return values;
 }

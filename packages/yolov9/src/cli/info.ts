@@ -40,7 +40,8 @@ async function info(model: string | undefined, command: Command): Promise<void> 
   const { loadModelSpec, profile } = await import("../model/index.js");
   const { drawModel, rowTree } = await import("../describe/index.js");
   if (model === undefined) return listModels(json === true);
-  const spec = { ...loadModelSpec(model), classCount: nc };
+  const own = loadModelSpec(model);
+  const spec = { ...own, classCount: nc ?? own.classCount };
   if (svg !== undefined) {
     writeFileSync(svg, drawModel(spec, { size: imgsz }));
     note(`${svg} written`);

@@ -23,7 +23,7 @@ const activations: ReadonlyMap<string, Activation> = new Map([
 
 const rowSchema = z.tuple([
   z.union([z.int(), z.array(z.int()).min(1)]),
-  z.int().positive(),
+  z.int().positive().max(1000),
   z.string(),
   z.array(z.unknown()),
 ]);

@@ -136,9 +136,8 @@ function distributionBins(model: DetectionModel): [string, Tensor][] {
 }
 
 function publishedTensors(module: Module, prefix: string): [string, Tensor][] {
-  const direct = [...module.stateDict()].filter(([path]) => !path.includes("."));
   return [
-    ...direct.map(([name, tensor]): [string, Tensor] => [`${prefix}.${name}`, tensor]),
+    ...module.ownTensors().map(([name, tensor]): [string, Tensor] => [`${prefix}.${name}`, tensor]),
     ...module
       .children()
       .flatMap(([name, child]) => publishedTensors(child, `${prefix}.${publishedMember(module, name)}`)),

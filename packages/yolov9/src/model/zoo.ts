@@ -2,7 +2,7 @@
  * Where models are found by name: the files of the zoo, and the variants of the paper's tables, which share one file because each is
  * a change of a line. What a model file says is `spec-file.ts`.
  */
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
@@ -40,7 +40,7 @@ export function locateModel(nameOrPath: string, directory: string, referrer: str
   const zoo = join(ZOO, nameOrPath + EXTENSION);
   if (!/[\\/.]/.test(nameOrPath) && existsSync(zoo)) return zoo;
   const path = resolve(directory, nameOrPath);
-  if (existsSync(path)) return path;
+  if (existsSync(path) && statSync(path).isFile()) return path;
   const known = [...modelNames(), ...variantNames()];
   throw new Error(`${referrer}no model or file "${nameOrPath}"${didYouMean(nameOrPath, known)}`);
 }
