@@ -16,16 +16,16 @@ demo: setup ## train, validate, export and detect handwritten digits in under 8 
 test: setup ## run every test
 	@node scripts/test.mjs
 
-lint: setup ## types, ESLint, formatting, and whether the option tables are current
+lint: setup ## types, ESLint, formatting, and whether generated documentation is current
 	@npm run --silent lint
 	@node scripts/docs.mjs --check
 
-docs: setup ## write the option tables of docs/cli.md from the schemas
+docs: setup ## write the tables and drawings of docs/ that the program knows
 	@node scripts/docs.mjs
 
 bench: setup ## measure speed on this machine
 	@npm run --silent bench
 
 clean: ## remove what the build and the demo made (keeps node_modules)
-	@rm -rf packages/*/dist packages/torch/build demo/dist demo/data demo/runs demo/report.html
-	@find packages demo -maxdepth 2 -name '*.tsbuildinfo' -not -path '*/node_modules/*' -delete
+	@rm -rf packages/*/dist packages/torch/build demo/dist examples/dist demo/data demo/runs demo/report.html
+	@find packages demo examples -maxdepth 2 -name '*.tsbuildinfo' -not -path '*/node_modules/*' -delete

@@ -2,7 +2,7 @@ import { defineConfig } from "vitest/config";
 
 export default defineConfig({
   test: {
-    include: ["packages/*/src/**/*.test.ts", "demo/**/*.test.ts"],
+    include: ["packages/*/src/**/*.test.ts", "demo/**/*.test.ts", "examples/**/*.test.ts"],
     pool: "forks",
     maxWorkers: 2,
     // One thread a test process: two processes with two threads each would fight for the cores.

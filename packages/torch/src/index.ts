@@ -30,6 +30,7 @@ export { cpuMultipliesBfloat16, resolvePrecision, type Precision } from "./preci
 
 // modules and optimisers
 export { buffer, Module, parameter } from "./nn/module.js";
+export { shapesOnly } from "./nn/shapes-only.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { BatchNorm2d, withFrozenStatistics } from "./nn/batch-norm2d.js";
 export {

@@ -31,14 +31,19 @@ export {
   officialStateDict,
   parseModelSpec,
   profile,
+  variantNames,
   withAuxiliary,
   withoutAuxiliary,
 } from "./model/index.js";
 export type { AuxiliaryOptions, BuildOptions, ModelOutputs, ModelProfile, ModelSpec } from "./model/index.js";
 
-// Own blocks for model files
-export { FeatureBlock, registerBlock } from "./model/index.js";
-export type { BlockContext, Feature, FeatureDefinition } from "./model/index.js";
+// Descriptions of models for people
+export { allModelSizes, drawModel, paperTables, rowTree } from "./describe/index.js";
+
+// Own blocks for model files, and their ONNX form
+export { Conv, FeatureBlock, registerBlock, RepConv } from "./model/index.js";
+export type { Activation, BlockContext, Feature, FeatureDefinition } from "./model/index.js";
+export { exportBlock, exportConv2d, registerBlockExporter } from "./export/index.js";
 
 // Loss
 export { DetectionLoss, lossOfModel, TaskAlignedAssigner } from "./loss/index.js";
@@ -96,7 +101,7 @@ export type {
 } from "./validate/index.js";
 
 // Export
-export { ExportError, exportModel, OnnxGraph, registerBlockExporter, toOnnx, verifyExport } from "./export/index.js";
+export { ExportError, exportModel, OnnxGraph, toOnnx, verifyExport } from "./export/index.js";
 export type {
   BlockExporter,
   ExportedModel,

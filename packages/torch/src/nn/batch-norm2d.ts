@@ -3,6 +3,7 @@
 import { batch_norm, ones, zeros } from "../operators.generated.js";
 import type { Tensor } from "../tensor.js";
 import { buffer, Module, parameter } from "./module.js";
+import { placement } from "./shapes-only.js";
 
 export class BatchNorm2d extends Module {
   weight: Tensor;
@@ -17,11 +18,11 @@ export class BatchNorm2d extends Module {
     super();
     this.eps = eps;
     this.momentum = momentum;
-    this.weight = parameter(ones([channels]));
-    this.bias = parameter(zeros([channels]));
-    this.running_mean = buffer(zeros([channels]));
-    this.running_var = buffer(ones([channels]));
-    this.num_batches_tracked = buffer(zeros([], { dtype: "int64" }));
+    this.weight = parameter(ones([channels], placement()));
+    this.bias = parameter(zeros([channels], placement()));
+    this.running_mean = buffer(zeros([channels], placement()));
+    this.running_var = buffer(ones([channels], placement()));
+    this.num_batches_tracked = buffer(zeros([], { dtype: "int64", ...placement() }));
   }
 
   /** @param input [B, C, H, W] */

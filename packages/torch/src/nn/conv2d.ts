@@ -3,6 +3,7 @@ import { noGrad } from "../autograd.js";
 import { conv2d, empty } from "../operators.generated.js";
 import type { Tensor } from "../tensor.js";
 import { Module, parameter } from "./module.js";
+import { placement } from "./shapes-only.js";
 
 export interface Conv2dOptions {
   stride?: number;
@@ -58,7 +59,8 @@ export class Conv2d extends Module {
 }
 
 function filled(shape: number[], bound: number): Tensor {
-  const values = empty(shape);
-  values.uniform_(-bound, bound).dispose();
+  const place = placement();
+  const values = empty(shape, place);
+  if (place.device === undefined) values.uniform_(-bound, bound).dispose();
   return values;
 }

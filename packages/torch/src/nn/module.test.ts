@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { BatchNorm2d, Conv2d, memory, Module, noGrad, randn, type Tensor } from "../index.js";
+import { BatchNorm2d, Conv2d, memory, Module, noGrad, randn, shapesOnly, type Tensor } from "../index.js";
 
 class Block extends Module {
   readonly conv = new Conv2d(3, 4, 3, { padding: 1 });
@@ -16,6 +16,15 @@ class Net extends Module {
 }
 
 describe("Module", () => {
+  it("can be made without memory, with the shapes and names of the real one", () => {
+    const shapes = (net: Net) =>
+      [...net.stateDict()].map(([name, tensor]) => `${name} ${tensor.shape.join()} ${tensor.dtype}`);
+    const hollow = shapesOnly(() => new Net());
+    expect(shapes(hollow)).toEqual(shapes(new Net()));
+    expect(hollow.stem.conv.weight.device).toBe("meta");
+    expect(new Net().stem.conv.weight.device).toBe("cpu");
+  });
+
   it("names parameters and buffers by the path of their properties, in order", () => {
     const net = new Net();
     expect([...net.stateDict().keys()]).toEqual([

@@ -46,6 +46,11 @@ export abstract class Module {
     return this.#tensors().filter(([, tensor]) => tensor.role === "parameter");
   }
 
+  /** Parameters and buffers of this very module, without those of the modules below. */
+  ownTensors(): [string, Tensor][] {
+    return this.#members().filter((entry): entry is [string, Tensor] => entry[1] instanceof Tensor);
+  }
+
   buffers(): [string, Tensor][] {
     return this.#tensors().filter(([, tensor]) => tensor.role === "buffer");
   }

@@ -5,6 +5,7 @@
 import type { Command } from "commander";
 import type { z } from "zod";
 import { addConfigOptions, resolveConfig, type ConfigSchema } from "../config/index.js";
+import { pluginOption } from "./plugins.js";
 
 export interface CommandDefinition<Schema extends ConfigSchema> {
   readonly description: string;
@@ -18,7 +19,7 @@ export function describeCommand<Schema extends ConfigSchema>(
   command: Command,
   { description, schema, examples }: CommandDefinition<Schema>,
 ): Command {
-  addConfigOptions(command.description(description), schema);
+  addConfigOptions(command.description(description), schema).addOption(pluginOption());
   const width = Math.max(...examples.map(([line]) => line.length));
   const lines = examples.map(([line, meaning]) => `  ${line.padEnd(width)}  # ${meaning}`);
   return command.addHelpText("after", `\nExamples:\n${lines.join("\n")}`);

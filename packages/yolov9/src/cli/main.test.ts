@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { saveSafetensors, setNumThreads } from "@yolov9/torch";
@@ -59,6 +59,27 @@ describe("yolov9", () => {
     out = "";
     expect(await run(["info", "gelan-t", "--nc", "3"])).toBe(0);
     expect(out).toContain("gelan-t, 3 classes, 640 x 640 pixels");
+  });
+
+  it("prints all models for programs: names, parameters and GFLOPs in both forms, and nothing else", async () => {
+    expect(await run(["info", "--all", "--json"])).toBe(0);
+    const { models, ...rest } = JSON.parse(out) as { models: { name: string }[] };
+    expect(rest).toEqual({});
+    expect(models).toHaveLength(35);
+    expect(models.find(({ name }) => name === "yolov9-t")).toEqual({
+      name: "yolov9-t",
+      parameters: { training: 3_717_680, deploy: 2_407_632 },
+      gflops: { training: expect.closeTo(16.28, 2) as number, deploy: expect.closeTo(9.82, 2) as number },
+    });
+  });
+
+  it("shows the rows of a model and draws it", async () => {
+    const svg = join(mkdtempSync(join(tmpdir(), "info-")), "t.svg");
+    expect(await run(["info", "yolov9-t", "--tree", "--imgsz", "320", "--svg", svg])).toBe(0);
+    expect(out).toMatch(/^yolov9-t, 80 classes, 320 x 320 pixels\nrow +block +from +output +parameters +GFLOPs\n/);
+    expect(out).toMatch(/├─ b3 +GELAN +down3 +64 × 40 × 40 +65,216 +0\.20\n/);
+    expect(readFileSync(svg, "utf8")).toMatch(/^<svg .*<\/svg>\n$/s);
+    rmSync(svg);
   });
 
   it("examines the machine", async () => {

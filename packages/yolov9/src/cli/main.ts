@@ -7,6 +7,7 @@ import { addDetectCommand } from "./detect.js";
 import { addDoctorCommand } from "./doctor.js";
 import { addExportCommand } from "./export.js";
 import { addInfoCommand } from "./info.js";
+import { loadPlugins } from "./plugins.js";
 import { addTrainCommand } from "./train.js";
 import { describeFailure } from "./user-error.js";
 import { packageVersion } from "../version.js";
@@ -22,7 +23,8 @@ export function yolov9Program(): Command {
     .version(packageVersion())
     .exitOverride()
     .showHelpAfterError("(run with --help for the options)")
-    .configureHelp({ showGlobalOptions: false });
+    .configureHelp({ showGlobalOptions: false })
+    .hook("preAction", (_, command) => loadPlugins(command.opts<{ plugin?: string[] }>().plugin ?? []));
   addTrainCommand(program);
   addValCommand(program);
   addExportCommand(program);

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { imageSize } from "./common-fields.js";
 
 export const InfoConfig = z.strictObject({
-  nc: z.int().min(1).default(80).describe("number of classes"),
+  nc: z.int().min(1).optional().describe("number of classes; the model file's own when left out"),
   imgsz: imageSize,
 });
 

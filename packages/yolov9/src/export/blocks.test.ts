@@ -8,10 +8,13 @@ import { DetectionHead } from "../model/blocks/detect.js";
 import { AConv, ADown } from "../model/blocks/downsample.js";
 import { ELAN1 } from "../model/blocks/elan1.js";
 import { GELAN } from "../model/blocks/gelan.js";
+import { MaxPool } from "../model/blocks/max-pool.js";
 import { FeatureBlock, type Head } from "../model/blocks/registry.js";
 import { RepConv } from "../model/blocks/rep-conv.js";
 import { RepCSP } from "../model/blocks/rep-csp.js";
+import { Repeat } from "../model/blocks/repeat.js";
 import { Concat, Upsample } from "../model/blocks/routing.js";
+import { SPPCSPC } from "../model/blocks/sppcspc.js";
 import { SPPELAN } from "../model/blocks/sppelan.js";
 import { exportBlock, ExportError } from "./block-exporters.js";
 import { exportHead } from "./blocks.js";
@@ -90,7 +93,12 @@ describe("block exporters", () => {
         }),
       [image],
     ],
-    ["ELAN1", () => new ELAN1(8, 20, { hidden: [12, 8], activation }), [image]],
+    ["ELAN1", () => new ELAN1(8, 20, { hidden: [12, 8], depth: 2, activation }), [image]],
+    ["ELAN1 of depth 4", () => new ELAN1(8, 20, { hidden: [12, 8], depth: 4, activation }), [image]],
+    ["SPPCSPC", () => new SPPCSPC(8, 12, activation), [image]],
+    ["MaxPool that halves", () => new MaxPool(2, 2), [image]],
+    ["MaxPool that keeps the size", () => new MaxPool(5, 1), [image]],
+    ["Repeat", () => new Repeat([new Res(8, 8, activation), new Dark(8, 8, activation)]), [image]],
     ["SPPELAN", () => new SPPELAN(8, 16, { hidden: 4, activation }), [image]],
     ["AConv", () => new AConv(8, 16, activation), [image]],
     ["ADown", () => new ADown(8, 16, activation), [image]],

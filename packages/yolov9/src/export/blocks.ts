@@ -12,10 +12,13 @@ import { DetectionHead, type Branch } from "../model/blocks/detect.js";
 import { AConv, ADown } from "../model/blocks/downsample.js";
 import { ELAN1 } from "../model/blocks/elan1.js";
 import { GELAN } from "../model/blocks/gelan.js";
+import { MaxPool } from "../model/blocks/max-pool.js";
 import type { FeatureBlock, Head } from "../model/blocks/registry.js";
+import { Repeat } from "../model/blocks/repeat.js";
 import { RepConv } from "../model/blocks/rep-conv.js";
 import { RepCSP } from "../model/blocks/rep-csp.js";
 import { Concat, Upsample } from "../model/blocks/routing.js";
+import { SPPCSPC, SPPCSPC_KERNELS } from "../model/blocks/sppcspc.js";
 import { SPP_KERNEL, SPP_POOLS, SPPELAN } from "../model/blocks/sppelan.js";
 import { exportBlock, ExportError, registerBlockExporter } from "./block-exporters.js";
 import * as layers from "./layers.js";
@@ -24,7 +27,7 @@ import type { OnnxGraph, Value } from "./onnx-graph.js";
 registerBlockExporter(Conv, (graph, block, [x]) => {
   if (block.norm !== undefined)
     throw new ExportError("a Conv still has its batch norm: fuse the model before exporting it");
-  return activation(graph, conv2d(graph, block.conv, x), block.activation);
+  return activation(graph, exportConv2d(graph, block.conv, x), block.activation);
 });
 
 registerBlockExporter(DepthwiseConv, (graph, block, [x]) =>
@@ -38,7 +41,7 @@ registerBlockExporter(RepConv, (graph, block, [x]) => {
   if (block.fused === undefined) {
     throw new ExportError("a RepConv still has its training branches: fuse the model before exporting it");
   }
-  return activation(graph, conv2d(graph, block.fused, x), block.activation);
+  return activation(graph, exportConv2d(graph, block.fused, x), block.activation);
 });
 
 registerBlockExporter(RepBottleneck, (graph, block, [x]) => {
@@ -98,6 +101,20 @@ registerBlockExporter(SPPELAN, (graph, block, [x]) => {
   return part(graph, "merge", block.merge, [layers.concatChannels(graph, outputs)]);
 });
 
+registerBlockExporter(SPPCSPC, (graph, block, [x]) => {
+  const y = chain(graph, x, numbered("before", block.before));
+  const pooled = SPPCSPC_KERNELS.map((kernel) => layers.maxPool(graph, y, kernel, 1, (kernel - 1) / 2));
+  const main = chain(graph, layers.concatChannels(graph, [y, ...pooled]), numbered("after", block.after));
+  const bypass = part(graph, "bypass", block.bypass, [x]);
+  return part(graph, "merge", block.merge, [layers.concatChannels(graph, [main, bypass])]);
+});
+
+registerBlockExporter(MaxPool, (graph, { kernel, stride, padding }, [x]) => {
+  return layers.maxPool(graph, x, kernel, stride, padding);
+});
+
+registerBlockExporter(Repeat, (graph, block, [x]) => chain(graph, x, numbered("items", block.items)));
+
 registerBlockExporter(AConv, (graph, block, [x]) => {
   return part(graph, "conv", block.conv, [layers.averagePool2x2(graph, x)]);
 });
@@ -116,7 +133,7 @@ registerBlockExporter(Upsample, (graph, block, [x]) => layers.upsampleNearest(gr
 
 registerBlockExporter(Concat, (graph, _, inputs) => layers.concatChannels(graph, inputs));
 
-registerBlockExporter(CBLinear, (graph, block, [x]) => conv2d(graph, block.conv, x));
+registerBlockExporter(CBLinear, (graph, block, [x]) => exportConv2d(graph, block.conv, x));
 
 registerBlockExporter(CBFuse, (graph, block, inputs) => {
   const target = inputs.at(-1)!;
@@ -149,7 +166,7 @@ function branch(graph: OnnxGraph, { first, second, predict }: Branch, x: Value):
     ["first", first],
     ["second", second],
   ]);
-  return graph.within("predict", () => conv2d(graph, predict, hidden));
+  return graph.within("predict", () => exportConv2d(graph, predict, hidden));
 }
 
 /** A block inside a block, with the name that it has there. */
@@ -181,7 +198,8 @@ function inChannels({ conv }: Conv): number {
   return conv.weight.shape[1]! * conv.groups;
 }
 
-function conv2d(graph: OnnxGraph, layer: Conv2d, x: Value): Value {
+/** A bare convolution, with its bias where it has one. */
+export function exportConv2d(graph: OnnxGraph, layer: Conv2d, x: Value): Value {
   const [out, inner, height, width] = layer.weight.shape;
   return layers.convolution(graph, x, {
     weight: float32(layer.weight),

@@ -8,5 +8,6 @@ export {
   type ExportVerification,
   type OutputDifference,
 } from "./verify-export.js";
-export { ExportError, registerBlockExporter, type BlockExporter } from "./block-exporters.js";
+export { exportBlock, ExportError, registerBlockExporter, type BlockExporter } from "./block-exporters.js";
+export { exportConv2d } from "./blocks.js";
 export { OnnxGraph, OPSETS, type Attribute, type Value } from "./onnx-graph.js";

@@ -1,12 +1,13 @@
 // Models: what a model file says, the module tree made from it, published names, the deploy form, and its size.
 
 // model files
-export { loadModelSpec, modelNames, parseModelSpec } from "./spec-file.js";
+export { loadModelSpec, parseModelSpec } from "./spec-file.js";
+export { modelNames, variantNames } from "./zoo.js";
 export { withoutAuxiliary, type ModelSpec, type Row, type SectionName } from "./spec.js";
 export { withAuxiliary } from "./auxiliary/with-auxiliary.js";
 export type { AuxiliaryOptions, BackboneBranch, NeckBranch } from "./auxiliary/options.js";
 export { GUIDANCES, type Guidance } from "./guidance.js";
-export { planModel, type ModelPlan, type PlannedRow } from "./plan.js";
+export { planModel, sourceRow, type ModelPlan, type PlannedRow } from "./plan.js";
 
 // blocks
 export * from "./blocks/registry.js";
@@ -17,6 +18,9 @@ export { Dark, RepBottleneck, Res } from "./blocks/bottleneck.js";
 export { RepCSP } from "./blocks/rep-csp.js";
 export { GELAN, GelanStage } from "./blocks/gelan.js";
 export { ELAN1 } from "./blocks/elan1.js";
+export { MaxPool } from "./blocks/max-pool.js";
+export { Repeat } from "./blocks/repeat.js";
+export { SPPCSPC } from "./blocks/sppcspc.js";
 export { SPPELAN } from "./blocks/sppelan.js";
 export { AConv, ADown } from "./blocks/downsample.js";
 export { Concat, Upsample } from "./blocks/routing.js";

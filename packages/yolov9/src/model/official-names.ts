@@ -11,6 +11,7 @@ import { AConv, ADown } from "./blocks/downsample.js";
 import { ELAN1 } from "./blocks/elan1.js";
 import { GELAN, GelanStage } from "./blocks/gelan.js";
 import { findBlock } from "./blocks/registry.js";
+import { Repeat } from "./blocks/repeat.js";
 import { RepConv } from "./blocks/rep-conv.js";
 import { RepCSP } from "./blocks/rep-csp.js";
 import { SPPELAN } from "./blocks/sppelan.js";
@@ -137,9 +138,8 @@ function distributionBins(model: DetectionModel): [string, Tensor][] {
 }
 
 function publishedTensors(module: Module, prefix: string): [string, Tensor][] {
-  const direct = [...module.stateDict()].filter(([path]) => !path.includes("."));
   return [
-    ...direct.map(([name, tensor]): [string, Tensor] => [`${prefix}.${name}`, tensor]),
+    ...module.ownTensors().map(([name, tensor]): [string, Tensor] => [`${prefix}.${name}`, tensor]),
     ...module
       .children()
       .flatMap(([name, child]) => publishedTensors(child, `${prefix}.${publishedMember(module, name)}`)),
@@ -150,6 +150,7 @@ function publishedTensors(module: Module, prefix: string): [string, Tensor][] {
 function publishedMember(module: Module, name: string): string {
   const [property, index] = name.split(".");
   if (module instanceof GELAN || module instanceof ELAN1) return elanMember(module.stages.length, property!, index);
+  if (module instanceof Repeat) return index!;
   const renamed = memberNames.find(([Class]) => module instanceof Class)?.[1][property!] ?? property!;
   return index === undefined ? renamed : `${renamed}.${index}`;
 }

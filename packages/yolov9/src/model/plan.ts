@@ -80,8 +80,7 @@ function planRow(row: Row, section: SectionName, earlier: readonly PlannedRow[])
 
 function inputFeature(name: string, section: SectionName, earlier: readonly PlannedRow[]): Feature {
   if (name === IMAGE) return IMAGE_FEATURE;
-  const [rowName] = name.split(".");
-  const source = earlier.find((other) => other.row.name === rowName);
+  const source = earlier.find((other) => other.row.name === sourceRow(name));
   if (source?.kind === "head") {
     throw new BlockError(`"${name}" is a head, its output is no feature; name another row in "from"`);
   }
@@ -97,6 +96,11 @@ function inputFeature(name: string, section: SectionName, earlier: readonly Plan
     throw new BlockError(`"${name}" belongs to the auxiliary section, which a deployed model does not have`);
   }
   return feature;
+}
+
+/** The row that gives an input: `rev` for the output `rev.0`. */
+export function sourceRow(input: string): string {
+  return input.split(".")[0]!;
 }
 
 /** The outputs of a row by the names that `from` takes. */

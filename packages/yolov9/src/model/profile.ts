@@ -2,7 +2,7 @@
  * Size and cost of a model, computed from shapes: nothing is run. Costs are 2 × the multiply-accumulates of all convolutions. As in
  * the published figures, a head's box distribution counts as a convolution from its bins (frozen weights 0, 1 …) to one number.
  */
-import { Conv2d, type Module } from "@yolov9/torch";
+import { Conv2d, shapesOnly, type Module } from "@yolov9/torch";
 import { Conv } from "./blocks/conv.js";
 import { RepConv } from "./blocks/rep-conv.js";
 import { buildModel, DetectionModel, type Step } from "./detection-model.js";
@@ -49,7 +49,7 @@ export interface ModelProfile {
 /** @param model a model that is not fused, or the spec of one */
 export function profile(model: ModelSpec | DetectionModel, size = IMAGE_SIZE): ModelProfile {
   if (!(model instanceof DetectionModel)) {
-    const built = buildModel(model);
+    const built = shapesOnly(() => buildModel(model));
     const result = profile(built, size);
     built.dispose();
     return result;
@@ -121,22 +121,25 @@ interface Size {
   readonly kernels: number;
 }
 
+/** What a module has as it is built, itself and below. */
 function trainingSize(module: Module): Size {
-  return {
-    parameters: sum(module.parameters().map(([, tensor]) => tensor.numel)),
-    kernels: sum(module.modules().map(([, part]) => (part instanceof Conv2d ? part.weight.numel : 0))),
-  };
+  return sizeOfTree(module, trainingSize);
 }
 
 /** What remains of a module once `fuse` has folded what it can. */
 function deploySize(module: Module): Size {
   if (module instanceof RepConv) return foldedSize(module.fused ?? module.spatial!.conv);
   if (module instanceof Conv) return foldedSize(module.conv);
-  const own = module.parameters().filter(([path]) => !path.includes("."));
-  const below = module.children().map(([, child]) => deploySize(child));
+  return sizeOfTree(module, deploySize);
+}
+
+/** @param below the size of a module directly below this one */
+function sizeOfTree(module: Module, below: (child: Module) => Size): Size {
+  const children = module.children().map(([, child]) => below(child));
+  const own = module.ownTensors().filter(([, tensor]) => tensor.role === "parameter");
   return {
-    parameters: sum(own.map(([, tensor]) => tensor.numel)) + sum(below.map((size) => size.parameters)),
-    kernels: module instanceof Conv2d ? module.weight.numel : sum(below.map((size) => size.kernels)),
+    parameters: sum(own.map(([, tensor]) => tensor.numel)) + sum(children.map((size) => size.parameters)),
+    kernels: (module instanceof Conv2d ? module.weight.numel : 0) + sum(children.map((size) => size.kernels)),
   };
 }
 

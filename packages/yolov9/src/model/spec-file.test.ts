@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { loadModelSpec, modelNames, parseModelSpec } from "./spec-file.js";
+import { loadModelSpec, parseModelSpec } from "./spec-file.js";
+import { modelNames, variantNames } from "./zoo.js";
 
 let folder: string;
 
@@ -41,6 +42,11 @@ describe("a model file", () => {
     expect(modelNames()).toEqual(
       expect.arrayContaining(["gelan-t", "gelan-s", "gelan-t-plainhead", "yolov9-t", "yolov9-s"]),
     );
+  });
+
+  it("knows every variant of the paper's tables by name", () => {
+    expect(variantNames()).toHaveLength(15);
+    for (const name of variantNames()) expect(loadModelSpec(name).name).toBe(name);
   });
 
   it("takes the previous row as input, and the image first", () => {
@@ -90,6 +96,31 @@ describe("a file that extends another", () => {
     expect(spec.auxiliary.at(-1)).toEqual({ name: "more", from: ["n3", "n4", "n5"], block: "Detect" });
     expect(spec.auxiliary).toHaveLength(17);
     expect(spec.backbone[2]).not.toHaveProperty("cspDepth");
+  });
+
+  it("lets rows be like others, as these are in the file itself", () => {
+    const spec = parseModelSpec({
+      extends: "gelan-t",
+      auxiliary: {
+        append: [
+          { name: "like3", from: "cat3", like: "n3", cspDepth: 2 },
+          { name: "auxDetect", from: ["like3", "n4", "n5"], like: "detect" },
+        ],
+      },
+      rows: { n3: { out: 72, hidden: [72, 40] } },
+    });
+    const { n3, like3 } = Object.fromEntries([...spec.neck, ...spec.auxiliary].map((row) => [row.name, row]));
+    expect(n3).toMatchObject({ block: "GELAN", out: 72, hidden: [72, 40], cspDepth: 3 });
+    expect(like3).toEqual({ ...n3, name: "like3", from: ["cat3"], cspDepth: 2 });
+  });
+
+  it("is refused with its line when a row is like none, or has no block", () => {
+    const like = file("like.yaml", () => "extends: gelan-t\nauxiliary:\n  - {name: a, like: b33}\n");
+    expect(messageOf(() => loadModelSpec(like))).toBe(
+      `${like}:3: row "a": no earlier row "b33" to be like; did you mean "b3"?`,
+    );
+    const bare = file("bare.yaml", () => "extends: gelan-t\nneck:\n  append:\n    - {name: a}\n");
+    expect(messageOf(() => loadModelSpec(bare))).toContain(`${bare}:4: row "a": names no block`);
   });
 
   it("is refused when it extends itself", () => {

@@ -2,22 +2,23 @@
  * Reads model files: YAML with a header, sections of rows, and what it takes over from another file by `extends`. A file may
  * scale the widths of the one that it extends (`width`), give blocks default options (`defaults`), change single rows
  * (`rows: {name: {key: value}}`, null removes a key), replace a section, or append to it (`auxiliary: {append: […]}`). The
- * auxiliary section may also be ordered by name (`auxiliary: {backbone: FPN}`); its rows are then made from the main branch.
- * Mistakes are refused with file, line and the nearest known name.
+ * auxiliary section may also be ordered by name (`auxiliary: {backbone: FPN}`); its rows are then made from the main branch. A row
+ * may take block and options of an earlier one (`like: b3`). Mistakes are refused with file, line and the nearest known name.
+ * Where names are looked up is `zoo.ts`; files in the published row format are translated by `indexed-file.ts`.
  */
-import { existsSync, readFileSync, readdirSync } from "node:fs";
-import { basename, dirname, join, relative, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
-import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, type Document } from "yaml";
+import { readFileSync } from "node:fs";
+import { basename, dirname } from "node:path";
 import { z } from "zod";
 import { auxiliaryOptionsSchema, type AuxiliaryOptions } from "./auxiliary/options.js";
 import { withAuxiliary } from "./auxiliary/with-auxiliary.js";
 import { didYouMean } from "./did-you-mean.js";
+import { indexedModel, isIndexedFile } from "./indexed-file.js";
 import { planModel } from "./plan.js";
 import {
   HEADER_DEFAULTS,
   IMAGE,
   SECTIONS,
+  blockOptions,
   headerSchema,
   rememberOrigin,
   rowSchema,
@@ -25,13 +26,15 @@ import {
   type Row,
   type SectionName,
 } from "./spec.js";
+import { readYaml } from "./yaml-lines.js";
+import { EXTENSION, locateModel, shownPath, variantFile } from "./zoo.js";
 
-const ZOO = fileURLToPath(new URL("../../src/model/zoo/", import.meta.url));
-const EXTENSION = ".yaml";
 /** Scaled widths are rounded up to a multiple of this, as in the published models. */
 const WIDTH_MULTIPLE = 8;
 
-const rowsSchema = z.array(rowSchema);
+/** Either a block or a row to be like; which, is checked where rows are completed, since other files may change it. */
+const fileRowSchema = rowSchema.partial({ block: true }).extend({ like: z.string().optional() });
+const rowsSchema = z.array(fileRowSchema);
 const sectionSchema = z.union([rowsSchema, z.strictObject({ append: rowsSchema })]);
 const optionsByName = z.record(z.string(), z.record(z.string(), z.unknown()));
 
@@ -64,20 +67,12 @@ interface Layered {
   readonly auxiliary: AuxiliaryOptions | undefined;
 }
 
-/** The names of the models that come with the project. */
-export function modelNames(): string[] {
-  return readdirSync(ZOO)
-    .filter((file) => file.endsWith(EXTENSION))
-    .map((file) => basename(file, EXTENSION))
-    .sort();
-}
-
 /**
  * @param nameOrPath a model of the zoo (`yolov9-t`) or the path of a model file
  * @throws Error naming file, line and remedy for a model that is unknown or wrong
  */
 export function loadModelSpec(nameOrPath: string): ModelSpec {
-  return finish(readLayered(locate(nameOrPath, process.cwd(), ""), []), shown(nameOrPath));
+  return finish(readModel(nameOrPath, process.cwd(), "", []), shownPath(nameOrPath));
 }
 
 /**
@@ -94,32 +89,38 @@ export function parseModelSpec(value: unknown, source = "model"): ModelSpec {
   );
 }
 
-/** The path of a model file named on its own, or in `extends` of a file in `directory`. */
-function locate(nameOrPath: string, directory: string, referrer: string): string {
-  const zoo = join(ZOO, nameOrPath + EXTENSION);
-  if (!/[\\/.]/.test(nameOrPath) && existsSync(zoo)) return zoo;
-  const path = resolve(directory, nameOrPath);
-  if (existsSync(path)) return path;
-  throw new Error(`${referrer}no model or file "${nameOrPath}"${didYouMean(nameOrPath, modelNames())}`);
+/**
+ * @param directory what a relative path is relative to
+ * @param referrer beginning of a message: where the model was named
+ * @param extending the files that led here, to notice a circle
+ */
+function readModel(nameOrPath: string, directory: string, referrer: string, extending: readonly string[]): Layered {
+  const variant = variantFile(nameOrPath);
+  if (variant !== undefined) {
+    return layer({ name: nameOrPath, ...fileSchema.parse(variant) }, directory, extending, () => undefined);
+  }
+  return readLayered(locateModel(nameOrPath, directory, referrer), extending);
 }
 
-/** @param extending the files that led here, to notice a circle */
 function readLayered(path: string, extending: readonly string[]): Layered {
-  const source = shown(path);
+  const source = shownPath(path);
   if (extending.includes(path)) {
-    throw new Error(`${source}: extends itself by way of ${[...extending, path].map(shown).join(" → ")}`);
+    throw new Error(`${source}: extends itself by way of ${[...extending, path].map(shownPath).join(" → ")}`);
   }
-  const lines = new LineCounter();
-  const document = parseDocument(readFileSync(path, "utf8"), { lineCounter: lines });
-  const at = (keys: readonly PropertyKey[]): string => `${source}:${lineOf(document, lines, keys)}`;
-  const [broken] = document.errors;
-  if (broken !== undefined) throw new Error(`${source}:${lines.linePos(broken.pos[0]).line}: ${broken.message}`);
-  const parsed = fileSchema.safeParse(document.toJS());
+  const { value, lineOf } = readYaml(readFileSync(path, "utf8"), source);
+  const at = (keys: readonly PropertyKey[]): string => `${source}:${lineOf(keys)}`;
+  const name = basename(path, EXTENSION);
+  if (isIndexedFile(value)) return indexedLayer(value, name, at);
+  const parsed = fileSchema.safeParse(value);
   if (!parsed.success) {
     throw new Error(parsed.error.issues.map((issue) => `${at(issue.path)}: ${explain(issue)}`).join("\n"));
   }
-  const file = { ...parsed.data, name: parsed.data.name ?? basename(path, EXTENSION) };
-  return layer(file, dirname(path), [...extending, path], at);
+  return layer({ ...parsed.data, name: parsed.data.name ?? name }, dirname(path), [...extending, path], at);
+}
+
+function indexedLayer(value: unknown, name: string, at: (keys: readonly PropertyKey[]) => string): Layered {
+  const { sections, ...header } = indexedModel(value, at);
+  return { header: { name, ...header }, defaults: {}, sections, auxiliary: undefined };
 }
 
 type Locator = (keys: readonly PropertyKey[]) => string | undefined;
@@ -157,9 +158,8 @@ function headerOf(file: ModelFile): Layered["header"] {
 function inherited(file: ModelFile, directory: string, extending: readonly string[], at: Locator): Layered {
   if (file.extends === undefined)
     return { header: {}, defaults: {}, sections: mapSections(() => []), auxiliary: undefined };
-  const referrer = at(["extends"]);
-  const path = locate(file.extends, directory, referrer === undefined ? "" : `${referrer}: `);
-  const { header, defaults, sections, auxiliary } = readLayered(path, extending);
+  const place = placeBefore(at(["extends"]));
+  const { header, defaults, sections, auxiliary } = readModel(file.extends, directory, place, extending);
   const { width = 1 } = file;
   return {
     header: { ...header, description: undefined },
@@ -169,6 +169,10 @@ function inherited(file: ModelFile, directory: string, extending: readonly strin
   };
 }
 
+function placeBefore(place: string | undefined): string {
+  return place === undefined ? "" : `${place}: `;
+}
+
 function stack(
   base: readonly FileRow[],
   given: z.infer<typeof sectionSchema> | undefined,
@@ -176,11 +180,9 @@ function stack(
   at: Locator,
 ): readonly FileRow[] {
   if (given === undefined) return base;
-  const append = !Array.isArray(given);
-  const rows = append ? given.append : given;
-  const keys = append ? [section, "append"] : [section];
-  const own = rows.map((options, i) => ({ options, origin: at([...keys, i]) }));
-  return append ? [...base, ...own] : own;
+  if (Array.isArray(given)) return given.map((options, i) => ({ options, origin: at([section, i]) }));
+  const appended = given.append.map((options, i) => ({ options, origin: at([section, "append", i]) }));
+  return [...base, ...appended];
 }
 
 /** `out` and `hidden` are the channel numbers of every block. */
@@ -223,13 +225,19 @@ function change(
 /** Fills in defaults, names every row's inputs, and checks that the rows fit together. */
 function finish({ header, defaults, sections, auxiliary }: Layered, source: string): ModelSpec {
   const { name = source, description, ...settings } = header;
-  let previous = IMAGE;
+  const completed: Row[] = [];
   const complete = (row: FileRow): Row => {
-    const { name: rowName, from = previous, block, ...options } = rowSchema.parse(row.options);
+    const { name: rowName, from = completed.at(-1)?.name ?? IMAGE, like, ...own } = fileRowSchema.parse(row.options);
+    const place = `${row.origin ?? name}: row "${rowName}"`;
+    const model = like === undefined ? undefined : earlierRow(like, completed, place);
+    const block = own.block ?? model?.block;
+    if (block === undefined)
+      throw new Error(`${place}: names no block; give "block", or "like" with the name of a row`);
+    const inherited = model === undefined ? {} : blockOptions(model);
     const inputs = Array.isArray(from) ? from : [from];
-    const result: Row = { name: rowName, from: inputs, block, ...defaults[block], ...options };
+    const result: Row = { name: rowName, from: inputs, ...defaults[block], ...inherited, ...own, block };
     if (row.origin !== undefined) rememberOrigin(result, row.origin);
-    previous = rowName;
+    completed.push(result);
     return result;
   };
   const spec: ModelSpec = {
@@ -248,6 +256,14 @@ function finish({ header, defaults, sections, auxiliary }: Layered, source: stri
 function withOrdered(spec: ModelSpec, order: AuxiliaryOptions): ModelSpec {
   const made = withAuxiliary(spec, order);
   return { ...made, auxiliary: [...made.auxiliary, ...spec.auxiliary] };
+}
+
+/** The row that another one wants to be like. */
+function earlierRow(name: string, earlier: readonly Row[], place: string): Row {
+  const row = earlier.find((candidate) => candidate.name === name);
+  if (row !== undefined) return row;
+  const names = earlier.map((candidate) => candidate.name);
+  throw new Error(`${place}: no earlier row "${name}" to be like${didYouMean(name, names)}`);
 }
 
 function mergeOptions(
@@ -275,32 +291,4 @@ function explain(issue: z.core.$ZodIssue): string {
     return issue.keys.map((key) => `unknown key "${key}"${known.length > 0 ? didYouMean(key, known) : ""}`).join("; ");
   }
   return `${issue.path.map(String).join(".")}: ${issue.message}`;
-}
-
-/** The line of the deepest part of the path that exists. */
-function lineOf(document: Document, lines: LineCounter, keys: readonly PropertyKey[]): number {
-  for (let depth = keys.length; depth > 0; depth--) {
-    const offset = offsetOf(document, keys.slice(0, depth));
-    if (offset !== undefined) return lines.linePos(offset).line;
-  }
-  return 1;
-}
-
-/** Where a key (or, in a list, an item) begins. */
-function offsetOf(document: Document, keys: readonly PropertyKey[]): number | undefined {
-  const parent: unknown = keys.length === 1 ? document.contents : document.getIn(keys.slice(0, -1), true);
-  const last = keys.at(-1);
-  if (isMap(parent)) {
-    const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === last);
-    return isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
-  }
-  const node: unknown = document.getIn(keys, true);
-  return isNode(node) ? node.range?.[0] : undefined;
-}
-
-/** A path as the user would write it. */
-function shown(path: string): string {
-  if (path.startsWith(ZOO)) return basename(path);
-  const short = relative(process.cwd(), path);
-  return short.startsWith("..") || !path.startsWith("/") ? path : short;
 }

@@ -5,11 +5,8 @@ import { cat, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
-import { channels, only } from "./options.js";
+import { channels, depth, only } from "./options.js";
 import { FeatureBlock, type FeatureDefinition } from "./registry.js";
-
-/** Convolutions in the chain. */
-const STAGES = 2;
 
 /** [B, in, H, W] → [B, out, H, W]. */
 export class ELAN1 extends FeatureBlock {
@@ -20,17 +17,17 @@ export class ELAN1 extends FeatureBlock {
   constructor(
     inChannels: number,
     outChannels: number,
-    options: { hidden: readonly [number, number]; activation: Activation },
+    options: { hidden: readonly [number, number]; depth: number; activation: Activation },
   ) {
     super();
-    const { hidden, activation } = options;
+    const { hidden, depth, activation } = options;
     const [split, width] = hidden;
     this.split = new Conv(inChannels, split, { kernel: 1, activation });
     this.stages = Array.from(
-      { length: STAGES },
+      { length: depth },
       (_, i) => new Conv(i === 0 ? split / 2 : width, width, { kernel: 3, activation }),
     );
-    this.merge = new Conv(split + STAGES * width, outChannels, { kernel: 1, activation });
+    this.merge = new Conv(split + depth * width, outChannels, { kernel: 1, activation });
   }
 
   forward(x: Tensor): Tensor {
@@ -43,6 +40,8 @@ export class ELAN1 extends FeatureBlock {
 const options = z.strictObject({
   out: channels,
   hidden: z.tuple([channels.multipleOf(2, "must be even, it is split in halves"), channels]),
+  /** Convolutions in the chain. */
+  depth: depth.default(2),
 });
 
 export const elan1Definition: FeatureDefinition<typeof options> = {
@@ -50,5 +49,6 @@ export const elan1Definition: FeatureDefinition<typeof options> = {
   inputs: "one",
   options,
   output: (inputs, { out }) => ({ channels: out, stride: only(inputs).stride }),
-  build: (inputs, { out, hidden }, { activation }) => new ELAN1(only(inputs).channels, out, { hidden, activation }),
+  build: (inputs, { out, hidden, depth }, { activation }) =>
+    new ELAN1(only(inputs).channels, out, { hidden, depth, activation }),
 };

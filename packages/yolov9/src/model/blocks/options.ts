@@ -7,7 +7,8 @@ import { BlockError, type Feature } from "./registry.js";
 /** A number of channels. */
 export const channels = z.int().positive();
 export const kernelSize = z.int().positive();
-export const depth = z.int().positive();
+/** How often something is repeated; the limit keeps a slip of the finger from filling the memory. */
+export const depth = z.int().positive().max(1000);
 
 /** The only input of a block that takes one. */
 export function only(inputs: readonly Feature[]): Feature {

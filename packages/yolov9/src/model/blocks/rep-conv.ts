@@ -3,9 +3,11 @@
  * Like the published models it never has an identity branch ("RepConvN").
  */
 import { activate, batchNormActivation, type Conv2d, type NormalisedInput, type Tensor } from "@yolov9/torch";
+import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
-import { FeatureBlock } from "./registry.js";
+import { channels, only } from "./options.js";
+import { FeatureBlock, type FeatureDefinition } from "./registry.js";
 
 export const REP_CONV_KERNEL = 3;
 
@@ -36,3 +38,13 @@ export class RepConv extends FeatureBlock {
 function branch({ conv, norm }: Conv, x: Tensor): NormalisedInput {
   return { input: conv.forward(x), norm: norm! };
 }
+
+const options = z.strictObject({ out: channels, groups: z.int().positive().default(1) });
+
+export const repConvDefinition: FeatureDefinition<typeof options> = {
+  name: "RepConv",
+  inputs: "one",
+  options,
+  output: (inputs, { out }) => ({ channels: out, stride: only(inputs).stride }),
+  build: (inputs, { out, groups }, { activation }) => new RepConv(only(inputs).channels, out, { groups, activation }),
+};
