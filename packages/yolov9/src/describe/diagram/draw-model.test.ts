@@ -50,7 +50,7 @@ describe("the drawing of a model", () => {
       "main branch (deployed)",
       "auxiliary branch (training only)",
       "GELAN 512 × 40 × 40",
-      "256 + 512 + 512",
+      "CBLinear 256+512+512",
       "lead loss",
       "loss = lead + 0.5 × auxiliary",
       "training 51.2 M parameters",
