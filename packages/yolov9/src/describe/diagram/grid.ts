@@ -51,7 +51,7 @@ function placeRow(planned: PlannedRow, earlier: readonly GridNode[]): GridNode {
 
 function columnsOf(plan: ModelPlan): Record<Band, number[]> {
   const of = (band: Band): number[] => {
-    const strides = plan.rows.filter((row) => bandOf(row) === band).flatMap((row) => stridesOf(row));
+    const strides = plan.rows.filter((row) => bandOf(row) === band).flatMap((row) => levelsOf(row));
     return [...new Set(strides)].sort((a, b) => a - b);
   };
   return { main: of("main"), auxiliary: of("auxiliary") };
@@ -63,8 +63,12 @@ function bandOf({ section }: PlannedRow): Band {
 
 /** A head covers the strides of its levels. */
 function stridesOf(planned: PlannedRow): [number, number] {
-  const strides = planned.kind === "head" ? planned.inputs.map(({ stride }) => stride) : [planned.output.stride];
+  const strides = levelsOf(planned);
   return [Math.min(...strides), Math.max(...strides)];
+}
+
+function levelsOf(planned: PlannedRow): number[] {
+  return planned.kind === "head" ? planned.inputs.map(({ stride }) => stride) : [planned.output.stride];
 }
 
 export function overlaps(a: readonly [number, number], b: readonly [number, number]): boolean {
