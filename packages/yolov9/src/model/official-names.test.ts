@@ -1,4 +1,4 @@
-import { tensor, zeros, type Tensor } from "@yolov9/torch";
+import { shapesOnly, tensor, zeros, type Tensor } from "@yolov9/torch";
 import { afterEach, describe, expect, it } from "vitest";
 import { fuse } from "./deploy.js";
 import { buildModel, type DetectionModel } from "./detection-model.js";
@@ -68,7 +68,7 @@ describe("published names", () => {
     ["yolov9-cf", 1545],
     ["yolov9", 1412],
   ])("of %s are as many as published, batch norm counters included: %i", (name, count) => {
-    expect(officialStateDict(build(name)).size).toBe(count);
+    expect(officialStateDict(shapesOnly(() => build(name))).size).toBe(count);
   });
 
   it("name what fusing leaves", () => {

@@ -97,4 +97,42 @@ describe("the published models", () => {
     const counts = [Conv2d, Conv, RepConv].map((Class) => modules.filter((module) => module instanceof Class).length);
     expect(counts).toEqual(expected);
   });
+
+  it("name and shape what is inside a block as published", () => {
+    const block = tensors(loadModelSpec("gelan-c")).filter((line) => /^model\.2\..*conv\.weight/.test(line));
+    expect(block.map((line) => line.replace("model.2.", "").replace(".weight", ""))).toEqual([
+      "cv1.conv [128,128,1,1]",
+      "cv2.0.cv1.conv [32,64,1,1]",
+      "cv2.0.cv2.conv [32,64,1,1]",
+      "cv2.0.cv3.conv [64,64,1,1]",
+      "cv2.0.m.0.cv1.conv1.conv [32,32,3,3]",
+      "cv2.0.m.0.cv1.conv2.conv [32,32,1,1]",
+      "cv2.0.m.0.cv2.conv [32,32,3,3]",
+      "cv2.1.conv [64,64,3,3]",
+      "cv3.0.cv1.conv [32,64,1,1]",
+      "cv3.0.cv2.conv [32,64,1,1]",
+      "cv3.0.cv3.conv [64,64,1,1]",
+      "cv3.0.m.0.cv1.conv1.conv [32,32,3,3]",
+      "cv3.0.m.0.cv1.conv2.conv [32,32,1,1]",
+      "cv3.0.m.0.cv2.conv [32,32,3,3]",
+      "cv3.1.conv [64,64,3,3]",
+      "cv4.conv [256,256,1,1]",
+    ]);
+  });
+
+  it("have heads of the published widths: box and class branches of auxiliary, coarse and lead head", () => {
+    const widths = (name: string) => {
+      const lines = tensors(loadModelSpec(name));
+      const head = publishedIndices(loadModelSpec(name)).head;
+      return [2, 3, 4, 5, 6, 7].flatMap((branch) => {
+        const line = lines.find((text) => text.startsWith(`model.${head}.cv${branch}.0.0.conv.weight`));
+        return line === undefined ? [] : [Number(/\[(\d+)/.exec(line)![1])];
+      });
+    };
+    expect(widths("yolov9-t")).toEqual([64, 128, 64, 128]);
+    expect(widths("yolov9-m")).toEqual([64, 240, 64, 240]);
+    expect(widths("yolov9-c")).toEqual([128, 512, 64, 256]);
+    expect(widths("yolov9-e")).toEqual([64, 256, 64, 256]);
+    expect(widths("yolov9-cf")).toEqual([128, 512, 64, 256, 64, 256]);
+  });
 });

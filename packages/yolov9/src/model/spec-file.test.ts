@@ -170,6 +170,7 @@ describe("a mistake is refused with file, line and the nearest known name", () =
     ["a name twice", "name: body", "name: stem", ':4: row "stem": a row of this name exists already'],
     ["an unknown key", "name: tiny", "naem: tiny", ':1: unknown key "naem"; did you mean "name"?'],
     ["a wrong activation", "name: tiny", "activation: gelu", ":1: activation: Invalid option"],
+    ["no map", /[^]*/, "- 1", ":1: a model file is a map of keys such as backbone and head: Invalid input"],
     ["no head", "DecoupledDetect", "Concat", ':6: row "detect": no other row uses its output'],
     ["broken YAML", "[16, 8]}", "[16, 8}", ":4: "],
   ])("%s", (_, from, to, expected) => {

@@ -290,5 +290,6 @@ function explain(issue: z.core.$ZodIssue): string {
     const known = issue.path.length === 0 ? Object.keys(fileSchema.shape) : [];
     return issue.keys.map((key) => `unknown key "${key}"${known.length > 0 ? didYouMean(key, known) : ""}`).join("; ");
   }
+  if (issue.path.length === 0) return `a model file is a map of keys such as backbone and head: ${issue.message}`;
   return `${issue.path.map(String).join(".")}: ${issue.message}`;
 }

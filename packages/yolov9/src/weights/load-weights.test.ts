@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { saveSafetensors } from "@yolov9/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildModel, loadModelSpec, officialStateDict, type BuildOptions } from "../model/index.js";
@@ -27,6 +28,15 @@ describe("loadBareWeights", () => {
     expect(model.classCount).toBe(7);
     expect(model.training).toBe(false);
     expect(officialStateDict(model).get("model.22.cv3.0.0.conv.weight")?.shape[0]).toBe(80);
+  });
+
+  it("takes a model file in the published row format", () => {
+    const indexed = fileURLToPath(new URL("../model/testing/published/gelan-t.yaml", import.meta.url));
+    const path = save("gelan-t", { classCount: 3 });
+    const [read, own] = [loadBareWeights(path, indexed), loadBareWeights(path, "gelan-t")].map(officialStateDict);
+    expect([...read!.keys()]).toEqual([...own!.keys()]);
+    const name = "model.12.cv2.0.m.2.cv1.conv1.conv.weight";
+    expect(read!.get(name)!.toArray()).toEqual(own!.get(name)!.toArray());
   });
 
   it("takes two-headed weights, whose lead head is the later one", () => {

@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { loadModelSpec, modelNames, planModel } from "../../model/index.js";
+import { loadModelSpec, modelNames, parseModelSpec, planModel } from "../../model/index.js";
 import { drawModel } from "./draw-model.js";
 import { placeRows } from "./grid.js";
 import { BOX_HEIGHT, routeLines, type Box, type Line } from "./routes.js";
@@ -50,7 +50,7 @@ describe("the drawing of a model", () => {
       "main branch (deployed)",
       "auxiliary branch (training only)",
       "GELAN 512 × 40 × 40",
-      "256 + 512 + 512",
+      "CBLinear 256+512+512",
       "lead loss",
       "loss = lead + 0.5 × auxiliary",
       "training 51.2 M parameters",
@@ -58,6 +58,14 @@ describe("the drawing of a model", () => {
       expect(svg).toContain(`>${shown}`);
     }
     expect(svg.length).toBeLessThan(100_000);
+  });
+
+  it("has a column for every level of a head that stands alone in the auxiliary branch", () => {
+    const auxiliary = [{ name: "deep", from: ["b3", "b4", "b5"], block: "Detect" }];
+    const spec = parseModelSpec({ extends: "gelan-c", auxiliary });
+    const { columns } = placeRows(planModel(spec));
+    expect(columns.auxiliary).toEqual([8, 16, 32]);
+    expect(drawModel(spec)).not.toContain("NaN");
   });
 
   it("has no auxiliary band for a model without that branch", () => {

@@ -49,6 +49,8 @@ const FOOT_HEIGHT = 56;
 const CORNER = 5;
 /** The legend's. */
 const SMALLEST_WIDTH = 980;
+/** Characters that fit into a box. */
+const LONGEST_DETAIL = 24;
 
 export interface DrawOptions {
   /** Side of the input in pixels. */
@@ -132,46 +134,56 @@ function drawNode(node: GridNode, box: Box, size: number): string {
   if (row.kind === "features") return drawBox(box, kind, name, `${block}, ${row.outputs.length} levels`);
   const { channels, stride, parts } = row.output;
   const side = size / stride;
-  const detail = parts === undefined ? `${block} ${channels} × ${side} × ${side}` : parts.join(" + ");
+  const detail = parts === undefined ? `${block} ${channels} × ${side} × ${side}` : piecesText(block, parts);
   return drawBox(box, kind, name, detail);
 }
 
-/** A loss under every head, and their weighted sum under all. */
+/** The channels of a CBLinear's pieces; many leave no room for its name. */
+function piecesText(block: string, parts: readonly number[]): string {
+  const named = `${block} ${parts.join("+")}`;
+  return named.length > LONGEST_DETAIL ? parts.join("+") : named;
+}
+
+/** The losses under the heads of each band, and their weighted sum under both. */
 function drawLosses(
   nodes: readonly GridNode[],
   routed: Routed,
   auxiliaryWeight: number,
 ): { parts: string[]; height: number } {
-  const heads = nodes.filter((node) => node.row?.kind === "head");
-  const sumY = routed.height + 2 * LOSS_GAP + BOX_HEIGHT;
-  const parts = heads.flatMap((head) => {
-    const box = routed.boxes.get(head)!;
-    const own = { ...box, y: routed.height + LOSS_GAP };
-    const lead = head.band === "main";
-    const name = lead ? "lead loss" : `auxiliary loss × ${auxiliaryWeight}`;
-    const centre = box.x + box.width / 2;
-    const down = (from: number, to: number) =>
-      polyline(
-        [
-          [centre, from],
-          [centre, to],
-        ],
-        colours.loss[1],
-        true,
-      );
-    const boxes = [down(box.y + BOX_HEIGHT, own.y), drawBox(own, "loss", name, "class + box (CIoU) + distribution")];
-    return heads.length > 1 ? [...boxes, down(own.y + BOX_HEIGHT, sumY)] : boxes;
+  const top = routed.height + LOSS_GAP;
+  const sumY = top + BOX_HEIGHT + LOSS_GAP;
+  const bands = BANDS.flatMap((band) => {
+    const heads = nodes.filter((node) => node.band === band && node.row?.kind === "head");
+    return heads.length === 0 ? [] : [{ band, boxes: heads.map((head) => routed.boxes.get(head)!) }];
   });
-  if (heads.length < 2) return { parts, height: LOSS_GAP + BOX_HEIGHT + LOSS_GAP };
-  const boxes = heads.map((head) => routed.boxes.get(head)!);
-  const left = Math.min(...boxes.map((box) => box.x));
-  const right = Math.max(...boxes.map((box) => box.x + box.width));
-  const sum = { x: left, y: sumY, width: right - left };
+  const down = (x: number, from: number, to: number) =>
+    polyline(
+      [
+        [x, from],
+        [x, to],
+      ],
+      colours.loss[1],
+      true,
+    );
+  const parts = bands.flatMap(({ band, boxes }) => {
+    const own = { ...spanOf(boxes), y: top };
+    const many = boxes.length > 1 ? "losses" : "loss";
+    const name = band === "main" ? "lead loss" : `auxiliary ${many} × ${auxiliaryWeight}`;
+    const lines = boxes.map((box) => down(box.x + box.width / 2, box.y + BOX_HEIGHT, top));
+    const toSum = bands.length > 1 ? [down(own.x + own.width / 2, top + BOX_HEIGHT, sumY)] : [];
+    return [...lines, ...toSum, drawBox(own, "loss", name, "class + box (CIoU) + distribution")];
+  });
+  if (bands.length < 2) return { parts, height: LOSS_GAP + BOX_HEIGHT + LOSS_GAP };
+  const sum = { ...spanOf(bands.flatMap(({ boxes }) => boxes)), y: sumY };
   const meaning = "its gradients reach the backbone through both branches; then the auxiliary branch is dropped";
-  return {
-    parts: [...parts, drawBox(sum, "loss", `loss = lead + ${auxiliaryWeight} × auxiliary`, meaning)],
-    height: 2 * (LOSS_GAP + BOX_HEIGHT) + LOSS_GAP,
-  };
+  const total = drawBox(sum, "loss", `loss = lead + ${auxiliaryWeight} × auxiliary`, meaning);
+  return { parts: [...parts, total], height: 2 * (LOSS_GAP + BOX_HEIGHT) + LOSS_GAP };
+}
+
+/** From the left edge of the first to the right edge of the last. */
+function spanOf(boxes: readonly Box[]): { x: number; width: number } {
+  const x = Math.min(...boxes.map((box) => box.x));
+  return { x, width: Math.max(...boxes.map((box) => box.x + box.width)) - x };
 }
 
 function drawLine({ from, to, points }: Line): string {

@@ -52,7 +52,7 @@ function placeRow(planned: PlannedRow, earlier: readonly GridNode[]): GridNode {
 
 function columnsOf(plan: ModelPlan): Record<Band, number[]> {
   const of = (band: Band): number[] => {
-    const strides = plan.rows.filter((row) => bandOf(row) === band).flatMap((row) => stridesOf(row));
+    const strides = plan.rows.filter((row) => bandOf(row) === band).flatMap((row) => levelsOf(row));
     return [...new Set(strides)].sort((a, b) => a - b);
   };
   return { main: of("main"), auxiliary: of("auxiliary") };
@@ -64,9 +64,12 @@ function bandOf({ section }: PlannedRow): Band {
 
 /** What works on several levels covers their strides. */
 function stridesOf(planned: PlannedRow): [number, number] {
-  const features = planned.kind === "feature" ? [planned.output] : planned.inputs;
-  const strides = features.map(({ stride }) => stride);
+  const strides = levelsOf(planned);
   return [Math.min(...strides), Math.max(...strides)];
+}
+
+function levelsOf(planned: PlannedRow): number[] {
+  return planned.kind === "feature" ? [planned.output.stride] : planned.inputs.map(({ stride }) => stride);
 }
 
 export function overlaps(a: readonly [number, number], b: readonly [number, number]): boolean {
