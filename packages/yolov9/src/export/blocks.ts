@@ -7,6 +7,7 @@ import type { Activation } from "../model/activation.js";
 import { Dark, RepBottleneck, Res } from "../model/blocks/bottleneck.js";
 import { CBFuse, CBLinear } from "../model/blocks/composite-backbone.js";
 import { Conv } from "../model/blocks/conv.js";
+import { DepthwiseSeparable } from "../model/blocks/depthwise-separable.js";
 import { DetectionHead, type Branch } from "../model/blocks/detect.js";
 import { AConv, ADown } from "../model/blocks/downsample.js";
 import { ELAN1 } from "../model/blocks/elan1.js";
@@ -25,6 +26,13 @@ registerBlockExporter(Conv, (graph, block, [x]) => {
     throw new ExportError("a Conv still has its batch norm: fuse the model before exporting it");
   return activation(graph, conv2d(graph, block.conv, x), block.activation);
 });
+
+registerBlockExporter(DepthwiseSeparable, (graph, block, [x]) =>
+  chain(graph, x, [
+    ["depthwise", block.depthwise],
+    ["pointwise", block.pointwise],
+  ]),
+);
 
 registerBlockExporter(RepConv, (graph, block, [x]) => {
   if (block.fused === undefined) {

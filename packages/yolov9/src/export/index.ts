@@ -8,5 +8,6 @@ export {
   type ExportVerification,
   type OutputDifference,
 } from "./verify-export.js";
+export { verificationTable } from "./verification-table.js";
 export { ExportError, registerBlockExporter, type BlockExporter } from "./block-exporters.js";
 export { OnnxGraph, OPSETS, type Attribute, type Value } from "./onnx-graph.js";

@@ -3,7 +3,7 @@
 // model files
 export { loadModelSpec, modelNames, parseModelSpec } from "./spec-file.js";
 export { withoutAuxiliary, type ModelSpec, type Row, type SectionName } from "./spec.js";
-export { planModel, type ModelPlan, type PlannedRow } from "./plan.js";
+export { planModel, type ModelPlan, type PlannedHead, type PlannedRow } from "./plan.js";
 
 // blocks
 export * from "./blocks/registry.js";
@@ -26,5 +26,4 @@ export { detachAuxiliary, fuse } from "./deploy.js";
 export { profile, type ModelProfile, type RowProfile } from "./profile.js";
 
 // weights
-export { modelFromWeights } from "./weights.js";
 export { loadOfficialStateDict, officialStateDict, publishedIndices, StateDictMismatch } from "./official-names.js";

@@ -7,6 +7,7 @@ import { Conv2d, Module, cat, noGrad, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
+import { DepthwiseSeparable } from "./depthwise-separable.js";
 import { channels } from "./options.js";
 import { Head, type BlockContext, type Feature, type HeadDefinition } from "./registry.js";
 
@@ -21,14 +22,19 @@ const EXPECTED_IMAGE_SIZE = 640;
 
 /** Two 3×3 convolutions and a 1×1 with bias: [B, in, H, W] → [B, out, H, W]. */
 export class Branch extends Module {
-  readonly first: Conv;
-  readonly second: Conv;
+  readonly first: Conv | DepthwiseSeparable;
+  readonly second: Conv | DepthwiseSeparable;
   readonly predict: Conv2d;
 
-  constructor(inChannels: number, width: number, outChannels: number, groups: number, activation: Activation) {
+  constructor(inChannels: number, width: number, outChannels: number, options: BranchOptions) {
     super();
-    this.first = new Conv(inChannels, width, { kernel: 3, activation });
-    this.second = new Conv(width, width, { kernel: 3, groups, activation });
+    const { groups = 1, convolution = "full", activation } = options;
+    const conv = (input: number, convGroups: number): Conv | DepthwiseSeparable =>
+      convolution === "full"
+        ? new Conv(input, width, { kernel: 3, groups: convGroups, activation })
+        : new DepthwiseSeparable(input, width, activation);
+    this.first = conv(inChannels, 1);
+    this.second = conv(width, groups);
     this.predict = new Conv2d(width, outChannels, 1, { groups, bias: true });
   }
 
@@ -37,11 +43,24 @@ export class Branch extends Module {
   }
 }
 
+/** Whether a branch's 3×3 convolutions are full ones, or depthwise with a 1×1 after them. */
+export const BRANCH_CONVOLUTIONS = ["full", "depthwise"] as const;
+export type BranchConvolution = (typeof BRANCH_CONVOLUTIONS)[number];
+
+export interface BranchOptions {
+  /** Of the second and the last convolution. Default 1. */
+  groups?: number;
+  /** Default full. */
+  convolution?: BranchConvolution;
+  activation: Activation;
+}
+
 export interface DetectOptions {
   /** Groups of the box branch's second and last convolution: 1, or 4 to decouple the sides. */
   boxGroups: 1 | 4;
   boxWidth: number;
   classWidth: number;
+  classConvolution: BranchConvolution;
   classCount: number;
   regMax: number;
   activation: Activation;
@@ -55,10 +74,12 @@ export class DetectionHead extends Head {
 
   constructor(levels: readonly number[], options: DetectOptions) {
     super();
-    const { boxGroups, boxWidth, classWidth, classCount, regMax, activation } = options;
+    const { boxGroups, boxWidth, classWidth, classConvolution, classCount, regMax, activation } = options;
     this.classCount = classCount;
-    this.boxes = levels.map((width) => new Branch(width, boxWidth, SIDES * regMax, boxGroups, activation));
-    this.classes = levels.map((width) => new Branch(width, classWidth, classCount, 1, activation));
+    this.boxes = levels.map((width) => new Branch(width, boxWidth, SIDES * regMax, { groups: boxGroups, activation }));
+    this.classes = levels.map(
+      (width) => new Branch(width, classWidth, classCount, { convolution: classConvolution, activation }),
+    );
   }
 
   forward(...levels: Tensor[]): Tensor[] {
@@ -89,7 +110,11 @@ export function classWidth(finest: number, classCount: number): number {
   return Math.max(finest, Math.min(2 * classCount, LARGEST_CLASS_WIDTH_FROM_CLASSES));
 }
 
-const options = z.strictObject({ boxWidth: channels.optional(), classWidth: channels.optional() });
+const options = z.strictObject({
+  boxWidth: channels.optional(),
+  classWidth: channels.optional(),
+  classConvolution: z.enum(BRANCH_CONVOLUTIONS).default("full"),
+});
 
 function definition(name: string, boxGroups: 1 | 4): HeadDefinition<typeof options> {
   return {
@@ -104,6 +129,7 @@ function definition(name: string, boxGroups: 1 | 4): HeadDefinition<typeof optio
           boxGroups,
           boxWidth: own.boxWidth ?? boxWidth(finest, regMax, boxGroups),
           classWidth: own.classWidth ?? classWidth(finest, classCount),
+          classConvolution: own.classConvolution,
           classCount,
           regMax,
           activation,
