@@ -38,8 +38,9 @@ export interface RecognitionOptions {
   readonly activation?: Activation | undefined;
 }
 
-/** Candidates that are built before giving up. */
+/** Candidates that are built before giving up: such as agree with the layers nearly as well as the best one. */
 const MOST_TRIALS = 4;
+const NEARLY = 0.05;
 /** A layer may be two convolutions side by side, each of half the channels. */
 const SIDE_BY_SIDE = [1, 2];
 
@@ -95,14 +96,15 @@ function modelOf(
   }
 }
 
-/** All models of the zoo, those first that agree with most of the layers. */
+/** The models of the zoo that agree with most of the layers, the best first. */
 function rankedZoo(traits: PublishedTraits): ModelSpec[] {
-  return modelNames()
+  const ranked = modelNames()
     .map((name) => matchHeadCount(loadModelSpec(name), traits))
     .filter((spec, i, all) => !isDeployedTwin(spec, all.slice(0, i)))
     .map((spec) => ({ spec, score: agreement(spec, traits) }))
-    .sort((a, b) => b.score - a.score)
-    .map(({ spec }) => spec);
+    .sort((a, b) => b.score - a.score);
+  const [best] = ranked;
+  return ranked.flatMap(({ spec, score }) => (best !== undefined && score > best.score - NEARLY ? [spec] : []));
 }
 
 /** `yolov9-t` without its auxiliary section is `gelan-t`, which comes earlier. */
