@@ -10,7 +10,8 @@ const MEGABYTE = 1e6;
 export function addDownloadCommand(program: Command): void {
   const command = program.command("download").argument("[name]", "yolov9-c, yolov9-t-converted, gelan-c …");
   describeCommand(command, {
-    description: "fetch weights that the authors of YOLOv9 published and import them; without a name, the names that there are",
+    description:
+      "fetch weights that the authors of YOLOv9 published and import them; without a name, the names that there are",
     schema: DownloadConfig,
     examples: [
       ["yolov9 download", "the names of the published files"],
@@ -31,21 +32,32 @@ async function download(name: string | undefined, command: Command): Promise<voi
     return;
   }
   const bar = progressBar(name);
+  let cached = false;
   try {
     const { path, fetched, published } = await downloadWeights(name, { ...config, onProgress: bar.update });
     bar.stop();
+    cached = !fetched;
     note(fetched ? `fetched ${path}` : `${path} was there already`);
     const output = config.output ?? `${published.name}.safetensors`;
     await importTo(path, output, { names: config.names, model: published.model }, json === true);
+  } catch (error) {
+    // A file in the cache may be from a download that went wrong in a way that no size tells.
+    if (cached) note("the file in the cache may be damaged; --force fetches it again");
+    throw error;
   } finally {
     bar.stop();
   }
 }
 
 /** A bar on a terminal's standard error, nothing elsewhere. */
-function progressBar(name: string): { update(done: number, total: number): void; stop(): void } {
+function progressBar(name: string): { update: (done: number, total: number) => void; stop: () => void } {
   const bar = new cliProgress.SingleBar(
-    { format: `${name} {bar} {done} of {whole} MB  {eta_formatted} left`, stream: process.stderr, hideCursor: true, barsize: 30 },
+    {
+      format: `${name} {bar} {done} of {whole} MB  {eta_formatted} left`,
+      stream: process.stderr,
+      hideCursor: true,
+      barsize: 30,
+    },
     cliProgress.Presets.shades_classic,
   );
   let started = false;

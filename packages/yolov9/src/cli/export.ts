@@ -37,7 +37,8 @@ async function exportWeights(command: Command): Promise<void> {
   const opened = weights.openTrainedModel(config.weights, config.model);
   if (config.officialNames) {
     const output = config.output ?? besideWeights(opened.path, "-official.safetensors");
-    if (resolve(output) === resolve(opened.path)) throw new UserError(`${output}: is the file that is read; name another`);
+    if (resolve(output) === resolve(opened.path))
+      throw new UserError(`${output}: is the file that is read; name another`);
     const write = config.detach ? weights.writeOfficialDeployFile : weights.writeOfficialFile;
     const tensors = write(output, opened.model);
     if (json === true) printJson({ output, tensors });

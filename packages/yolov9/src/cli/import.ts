@@ -9,11 +9,15 @@ import { UserError } from "./user-error.js";
 export function addImportCommand(program: Command): void {
   const command = program.command("import").argument("<file>", "a .pt, .pth or .safetensors file");
   describeCommand(command, {
-    description: "read published weights (.pt without executing it, or safetensors), recognise the model, write it as one file",
+    description:
+      "read published weights (.pt without executing it, or safetensors), recognise the model, write it as one file",
     schema: ImportConfig,
     examples: [
       ["yolov9 import yolov9-c.pt", "yolov9-c.safetensors, which val, detect, export and train open"],
-      ["yolov9 import best.pt --names data.yaml --output cells.safetensors", "class names from a data set's description"],
+      [
+        "yolov9 import best.pt --names data.yaml --output cells.safetensors",
+        "class names from a data set's description",
+      ],
       ["yolov9 import w.safetensors --model mine.yaml --json", "an architecture of your own, for programs"],
     ],
   })
@@ -42,7 +46,10 @@ export async function importTo(file: string, output: string, config: ImportConfi
 
 /** Never over what is read. */
 function besideFile(file: string): string {
-  return file.replace(/(\.safetensors|\.pth?)?$/i, file.endsWith(".safetensors") ? "-model.safetensors" : ".safetensors");
+  return file.replace(
+    /(\.safetensors|\.pth?)?$/i,
+    file.endsWith(".safetensors") ? "-model.safetensors" : ".safetensors",
+  );
 }
 
 function recognised({ model, traits, part, precision, namesFrom, imageSize }: ImportedWeights) {
@@ -50,7 +57,8 @@ function recognised({ model, traits, part, precision, namesFrom, imageSize }: Im
   return {
     model: model.spec.name,
     // Published counts include the constant bins of every head.
-    parameters: model.parameters().reduce((sum, [, tensor]) => sum + tensor.numel, 0) + traits.heads.length * traits.regMax,
+    parameters:
+      model.parameters().reduce((sum, [, tensor]) => sum + tensor.numel, 0) + traits.heads.length * traits.regMax,
     classes: model.classCount,
     names: model.names,
     namesFrom,

@@ -9,7 +9,11 @@ export const DownloadConfig = z.strictObject({
     .min(1)
     .optional()
     .describe("address of a folder with the files, https; $YOLOV9_DOWNLOAD_BASE or the authors' release when left out"),
-  cache: z.string().min(1).optional().describe("folder for the files as they come; yolov9 in the user's cache when left out"),
+  cache: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("folder for the files as they come; yolov9 in the user's cache when left out"),
   force: z.boolean().default(false).describe("fetch again what is in the cache"),
   names: ImportConfig.shape.names,
 });

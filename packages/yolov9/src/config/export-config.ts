@@ -17,12 +17,18 @@ export const ExportConfig = z.strictObject({
   dynamicBatch: z.boolean().default(false).describe("let the user of the file choose the batch"),
   dynamicSize: z.boolean().default(false).describe("let the user of the file choose height and width"),
   opset: z.int().min(OLDEST_OPSET).max(NEWEST_OPSET).default(OLDEST_OPSET).describe("ONNX operator set"),
-  verify: z.boolean().default(false).describe("print every comparison of the lead output, from training model to ONNX Runtime"),
+  verify: z
+    .boolean()
+    .default(false)
+    .describe("print every comparison of the lead output, from training model to ONNX Runtime"),
   officialNames: z
     .boolean()
     .default(false)
     .describe("write safetensors with the names of the published checkpoints instead of ONNX"),
-  detach: z.boolean().default(false).describe("with officialNames: without the auxiliary branch, as in the published deploy files"),
+  detach: z
+    .boolean()
+    .default(false)
+    .describe("with officialNames: without the auxiliary branch, as in the published deploy files"),
 });
 
 export type ExportConfig = z.output<typeof ExportConfig>;

@@ -2,7 +2,16 @@
  * Fetches one file over HTTP to a path: in parts, so that a broken download goes on where it stopped, with its size checked before it
  * appears under its name. The server is not trusted: length, redirects and waiting are bounded, and https does not become http.
  */
-import { createWriteStream, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { once } from "node:events";
 import { dirname } from "node:path";
 import { z } from "zod";
@@ -118,7 +127,9 @@ function extent(response: Response, known: KnownPart | undefined): { start: numb
   if (status === 206 && known !== undefined) {
     const [, start, total] = /^bytes (\d+)-\d+\/(\d+)$/.exec(headers.get("content-range") ?? "") ?? [];
     if (Number(start) !== known.doneBytes || Number(total) !== known.totalBytes) {
-      throw new DownloadError("the server went on at another place than was asked for; remove the .part file and try again");
+      throw new DownloadError(
+        "the server went on at another place than was asked for; remove the .part file and try again",
+      );
     }
     return { start: known.doneBytes, total: known.totalBytes };
   }
@@ -138,11 +149,12 @@ async function receive(
   onProgress: FetchOptions["onProgress"],
 ): Promise<void> {
   if (response.body === null) throw new DownloadError("the server sent nothing");
+  const body: AsyncIterable<Uint8Array> = response.body;
   const file = createWriteStream(part, { flags: start === 0 ? "w" : "a" });
   let done = start;
   try {
     await once(file, "open");
-    for await (const bytes of response.body) {
+    for await (const bytes of body) {
       silence.reset();
       done += bytes.length;
       if (done > total) throw new DownloadError(`the server sends more than the ${total} bytes that it announced`);

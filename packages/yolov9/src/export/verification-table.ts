@@ -11,7 +11,8 @@ const STEPS: readonly (readonly [keyof ExportVerification, string])[] = [
 export function verificationTable(verification: ExportVerification, all: boolean): string[] {
   const allowed = `allowed ${TOLERANCE.box} px and ${TOLERANCE.score}`;
   if (!all) {
-    const worst = (kind: keyof OutputDifference): number => Math.max(...STEPS.map(([step]) => verification[step][kind]));
+    const worst = (kind: keyof OutputDifference): number =>
+      Math.max(...STEPS.map(([step]) => verification[step][kind]));
     return [`lead output checked: ${differences({ box: worst("box"), score: worst("score") })}; ${allowed}`];
   }
   const width = Math.max(...STEPS.map(([, title]) => title.length)) + 2;

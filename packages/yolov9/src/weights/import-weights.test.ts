@@ -21,7 +21,13 @@ import { importWeights, type ImportedWeights } from "./import-weights.js";
 import { isModelFile, readModelFile, writeModelFile } from "./model-file.js";
 import { writeOfficialDeployFile, writeOfficialFile } from "./official-file.js";
 import { openTrainedModel } from "./open-model.js";
-import { pickledModel, StorageWriter, stateDictionary, torchFile, type ModuleOptions } from "./pytorch/testing/torch-writer.js";
+import {
+  pickledModel,
+  StorageWriter,
+  stateDictionary,
+  torchFile,
+  type ModuleOptions,
+} from "./pytorch/testing/torch-writer.js";
 
 const shared = (name: string) => fileURLToPath(new URL(`../../../../../shared/weights/${name}`, import.meta.url));
 const ball = shared("yolov9t-ball-training-checkpoint.pt");
@@ -108,7 +114,9 @@ describe("importing published weights", () => {
     expect(read.spec.name).toBe("yolov9-t");
     expect(traits.heads.map(({ classWidth }) => classWidth)).toEqual([80, 80]);
     // The published T has 2 862 992 parameters once fused, with both heads and their 16 bins each.
-    const parameters = fuse(read).parameters().reduce((sum, [, tensor]) => sum + tensor.numel, 0);
+    const parameters = fuse(read)
+      .parameters()
+      .reduce((sum, [, tensor]) => sum + tensor.numel, 0);
     expect(parameters + 2 * 16).toBe(2_862_992);
   });
 
@@ -125,9 +133,7 @@ describe("importing published weights", () => {
     const depthwise = loadModelSpec("gelan-t");
     const head = depthwise.head.map((row) => ({ ...row, block: "Detect", classConvolution: "depthwise" }));
     const found = await importTensors(officialStateDict(build({ ...depthwise, head })));
-    expect(found.traits.heads).toEqual([
-      { boxGroups: 1, boxWidth: 64, classWidth: 64, classConvolution: "depthwise" },
-    ]);
+    expect(found.traits.heads).toEqual([{ boxGroups: 1, boxWidth: 64, classWidth: 64, classConvolution: "depthwise" }]);
     const plain = await importTensors(officialStateDict(build("gelan-t-plainhead")));
     expect([plain.model.spec.name, plain.traits.heads[0].boxGroups]).toEqual(["gelan-t-plainhead", 1]);
   });
@@ -136,7 +142,9 @@ describe("importing published weights", () => {
     const model = build(tinyComposite());
     expect((await importModules(model, { activation: "ReLU" })).model.spec.activation).toBe("relu");
     await expect(importModules(model, { activation: "Mish" })).rejects.toThrow("its activations are Mish; known is");
-    await expect(importModules(model, { normEpsilon: 1e-5 })).rejects.toThrow("batch norms have epsilon 0.00001, not 0.001");
+    await expect(importModules(model, { normEpsilon: 1e-5 })).rejects.toThrow(
+      "batch norms have epsilon 0.00001, not 0.001",
+    );
   });
 
   it("strips what training wrappers put before the names", async () => {
@@ -165,19 +173,23 @@ describe("importing published weights", () => {
     await expect(importTensors(new Map([["features.0.weight", zeros([1])]]))).rejects.toThrow(
       'here is one named "features.0.weight"',
     );
-    await expect(importTensors(new Map([["model.0.conv.weight", zeros([1])]]))).rejects.toThrow("no class branches found");
+    await expect(importTensors(new Map([["model.0.conv.weight", zeros([1])]]))).rejects.toThrow(
+      "no class branches found",
+    );
   });
 
   it("refuses class names that are too few, and other files", async () => {
     const tensors = officialStateDict(build(tinyComposite()));
-    await expect(importTensors(tensors, { model: at("tiny.yaml"), names: ["a", "b"] })).rejects.toThrow("2 class names were given");
+    await expect(importTensors(tensors, { model: at("tiny.yaml"), names: ["a", "b"] })).rejects.toThrow(
+      "2 class names were given",
+    );
     await expect(importWeights(at("weights.onnx"))).rejects.toThrow("are .pt, .pth or .safetensors files");
     expect(() => openTrainedModel(at("modules.pt"), undefined)).toThrow("yolov9 import");
   });
 });
 
 describe("an imported model's file", () => {
-  it("opens without being told the model, also fused, and gives its weights to a training", async () => {
+  it("opens without being told the model, also fused, and gives its weights to a training", () => {
     const names = ["a", "b", "c"];
     const model = build(tinyComposite(), { names });
     for (const saved of [model, fused(model)]) {
@@ -197,7 +209,9 @@ describe("an imported model's file", () => {
 
   it("is refused when its metadata is damaged", () => {
     saveSafetensors(at("damaged.safetensors"), [], { format: "yolov9-model-1", model: "{" });
-    expect(() => readModelFile(at("damaged.safetensors"))).toThrow("damaged.safetensors: the model in its metadata is missing or");
+    expect(() => readModelFile(at("damaged.safetensors"))).toThrow(
+      "damaged.safetensors: the model in its metadata is missing or",
+    );
   });
 });
 

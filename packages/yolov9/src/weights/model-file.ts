@@ -64,6 +64,7 @@ function parseStored(text: string | undefined, path: string): z.output<typeof st
     throw new Error(`${path}: the model in its metadata is missing or damaged`);
   }
   const parsed = storedModel.safeParse(value);
-  if (!parsed.success) throw new Error(`${path}: the model in its metadata is damaged: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success)
+    throw new Error(`${path}: the model in its metadata is damaged: ${z.prettifyError(parsed.error)}`);
   return parsed.data;
 }

@@ -74,9 +74,15 @@ function branchLists(shapes: Shapes): { headIndex: number; lists: number[] } {
   const headIndex = Math.max(...found.map(({ layer }) => layer));
   const lists = found.flatMap(({ layer, list }) => (layer === headIndex ? [list] : [])).sort((a, b) => a - b);
   if (lists.length === 0) {
-    throw new Error("no class branches found (model.<layer>.cv3.0.2.weight): these are no weights of a YOLOv9 detector");
+    throw new Error(
+      "no class branches found (model.<layer>.cv3.0.2.weight): these are no weights of a YOLOv9 detector",
+    );
   }
-  if ([...shapes.keys()].some((key) => key.startsWith(`model.${headIndex}.proto`) || key.startsWith(`model.${headIndex}.uconv`))) {
+  if (
+    [...shapes.keys()].some(
+      (key) => key.startsWith(`model.${headIndex}.proto`) || key.startsWith(`model.${headIndex}.uconv`),
+    )
+  ) {
     throw new Error("the head predicts masks; only detection heads can be read");
   }
   if (lists.length % 2 !== 0 || lists.some((list, i) => list !== i + 2)) {
@@ -100,14 +106,16 @@ function channelsOfLayers(shapes: Shapes, headIndex: number): Map<number, number
   const channels = new Map<number, number>();
   for (const [key, shape] of shapes) {
     const [, layer] = /^model\.(\d+)\.(?:.+\.)?conv\.weight$/.exec(key) ?? [];
-    if (layer !== undefined && Number(layer) !== headIndex && shape.length === 4) channels.set(Number(layer), shape[0]!);
+    if (layer !== undefined && Number(layer) !== headIndex && shape.length === 4)
+      channels.set(Number(layer), shape[0]!);
   }
   return channels;
 }
 
 function shapeOf(shapes: Shapes, key: string): readonly number[] {
   const shape = shapes.get(key);
-  if (shape === undefined) throw new Error(`the weights have no "${key}", which tells widths and number of the classes`);
+  if (shape === undefined)
+    throw new Error(`the weights have no "${key}", which tells widths and number of the classes`);
   if (shape.length !== 4 || shape.some((size) => size < 1)) {
     throw new Error(`"${key}" has shape [${shape.join(", ")}], not that of a convolution`);
   }

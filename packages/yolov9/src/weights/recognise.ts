@@ -122,7 +122,8 @@ function agreement(spec: ModelSpec, traits: PublishedTraits): number {
   for (const planned of plan.rows) {
     if (planned.kind !== "feature") continue;
     const channels = traits.layerChannels.get(rows.get(planned.row.name)!);
-    if (channels !== undefined && SIDE_BY_SIDE.some((factor) => factor * channels === planned.output.channels)) agreeing++;
+    if (channels !== undefined && SIDE_BY_SIDE.some((factor) => factor * channels === planned.output.channels))
+      agreeing++;
   }
   const heads = plan.auxiliaries.length + 1;
   const share = agreeing / traits.layerChannels.size;

@@ -101,10 +101,13 @@ async function openZip(path: string): Promise<ZipFile> {
 async function rangeOf(zip: ZipFile, entry: Entry, fileBytes: number): Promise<ByteRange> {
   const { fileName, compressionMethod, uncompressedSize, compressedSize } = entry;
   if (compressionMethod !== STORED || compressedSize !== uncompressedSize || entry.isEncrypted()) {
-    throw new TorchFileError(`its entry "${fileName}" is compressed or encrypted, which PyTorch never does; not unpacked`);
+    throw new TorchFileError(
+      `its entry "${fileName}" is compressed or encrypted, which PyTorch never does; not unpacked`,
+    );
   }
   const { fileDataStart: start } = await zip.readLocalFileHeaderPromise(entry, { minimal: true });
-  if (start + uncompressedSize > fileBytes) throw new TorchFileError(`its entry "${fileName}" goes beyond the file's end`);
+  if (start + uncompressedSize > fileBytes)
+    throw new TorchFileError(`its entry "${fileName}" goes beyond the file's end`);
   return { start, length: uncompressedSize };
 }
 

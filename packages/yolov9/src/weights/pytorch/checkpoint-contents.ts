@@ -19,7 +19,16 @@ export interface CheckpointContents {
 }
 
 /** In order of preference: an average is better than the weights of the last step. */
-const WEIGHT_KEYS = ["ema", "model_ema", "ema_state_dict", "model", "state_dict", "model_state_dict", "weights", "module"];
+const WEIGHT_KEYS = [
+  "ema",
+  "model_ema",
+  "ema_state_dict",
+  "model",
+  "state_dict",
+  "model_state_dict",
+  "weights",
+  "module",
+];
 const DEEPEST_WRAPPING = 5;
 const DEEPEST_MODULE = 60;
 /** More than any model has; shared modules could multiply without end. */
@@ -107,7 +116,8 @@ function ownTensors(module: InertObject): [string, TensorReference][] {
   const hidden = module.attribute("_non_persistent_buffers_set");
   const isSaved = ([name]: [string, PickleValue]): boolean => !(hidden instanceof Set && hidden.has(name));
   return [...members(module, "_parameters"), ...members(module, "_buffers").filter(isSaved)].map(([name, value]) => {
-    if (!(value instanceof TensorReference)) throw new TorchFileError(`"${name}" of a ${module.className} is no plain tensor`);
+    if (!(value instanceof TensorReference))
+      throw new TorchFileError(`"${name}" of a ${module.className} is no plain tensor`);
     return [name, value];
   });
 }

@@ -84,7 +84,8 @@ function setOf(items: PickleValue | undefined): PickleValue {
 }
 
 function parameter(data: PickleValue | undefined): PickleValue {
-  if (!(data instanceof TensorReference)) throw new TorchFileError("a parameter is made from something that is no tensor");
+  if (!(data instanceof TensorReference))
+    throw new TorchFileError("a parameter is made from something that is no tensor");
   return data;
 }
 

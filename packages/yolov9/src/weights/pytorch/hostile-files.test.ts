@@ -68,7 +68,9 @@ describe("a hostile pickle", () => {
   });
 
   it("of more instructions than any model is refused", async () => {
-    expect(await refusal(program(Buffer.alloc(2 * NESTING + 2, "N0"), "N."))).toContain("more than 2000000 instructions");
+    expect(await refusal(program(Buffer.alloc(2 * NESTING + 2, "N0"), "N."))).toContain(
+      "more than 2000000 instructions",
+    );
   });
 
   it("that holds itself is walked once and refused", async () => {
@@ -120,7 +122,9 @@ describe("a hostile pickle", () => {
         new Map([["a.b", tensorCall({ ...layout, shape: [4], strides: [1], ...claim })]]),
         new Map([["0", new Uint8Array(16)]]),
       );
-    expect(await refusal(file({ shape: [1 << 20, 1 << 20], strides: [1 << 20, 1] }))).toContain("larger than its storage");
+    expect(await refusal(file({ shape: [1 << 20, 1 << 20], strides: [1 << 20, 1] }))).toContain(
+      "larger than its storage",
+    );
     expect(await refusal(file({ shape: [1 << 30], strides: [0] }))).toContain("larger than its storage");
     expect(await refusal(file({ length: 1 << 30, shape: [1 << 30] }))).toContain("but the file has 16 of them");
     expect(await refusal(file({ storage: "../../etc/passwd" }))).toContain('"../../etc/passwd", which is missing');
@@ -137,11 +141,15 @@ describe("a hostile archive", () => {
     const packed = { name: "a/data.pkl", data: deflateRawSync(pickle), method: 8, unpackedSize: pickle.length };
     expect(await refusal(zipArchive([packed]))).toContain('"a/data.pkl" is compressed');
     const stored = { name: "a/data/0", data: new Uint8Array(8), unpackedSize: 4_000_000_000 };
-    expect(await refusal(zipArchive([{ name: "a/data.pkl", data: pickle }, stored]))).toMatch(/size mismatch|compressed/);
+    expect(await refusal(zipArchive([{ name: "a/data.pkl", data: pickle }, stored]))).toMatch(
+      /size mismatch|compressed/,
+    );
   });
 
   it("that is cut off anywhere is refused", async () => {
-    const whole = torchFile(new Map([["a.b", tensorCall({ storage: "0", dtype: "uint8", length: 9, shape: [9], strides: [1] })]]));
+    const whole = torchFile(
+      new Map([["a.b", tensorCall({ storage: "0", dtype: "uint8", length: 9, shape: [9], strides: [1] })]]),
+    );
     for (const share of [0, 0.01, 0.3, 0.6, 0.9, 0.999]) {
       const cut = whole.subarray(0, Math.floor(whole.length * share));
       expect(await refusal(cut)).toMatch(/damaged or cut off|no PyTorch file/);

@@ -105,7 +105,7 @@ class PickleMachine {
   }
 
   /** Pushes a container, counting how deep it nests. */
-  pushNested<Value extends PickleValue & object>(value: Value, children: readonly PickleValue[]): void {
+  pushNested(value: PickleValue & object, children: readonly PickleValue[]): void {
     this.nest(value, children);
     this.push(value);
   }
@@ -315,10 +315,7 @@ const instructions: ReadonlyMap<number, Instruction> = new Map<number, Instructi
   [0x51, (m) => m.push(loadPersistent(m.pop()))], // BINPERSID
 ]);
 
-function containerFromMark<Value extends PickleValue & object>(
-  machine: PickleMachine,
-  make: (values: PickleValue[]) => Value,
-): void {
+function containerFromMark(machine: PickleMachine, make: (values: PickleValue[]) => PickleValue & object): void {
   const values = machine.popMark();
   machine.pushNested(make(values), values);
 }

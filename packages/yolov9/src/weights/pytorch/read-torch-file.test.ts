@@ -131,7 +131,9 @@ describe("weights in a checkpoint", () => {
   });
 
   it("are missed with the name of what was found instead", async () => {
-    await expect(read(torchFile(new Map([["epoch", 3]])))).rejects.toThrow("holds no weights, but a dictionary of epoch");
+    await expect(read(torchFile(new Map([["epoch", 3]])))).rejects.toThrow(
+      "holds no weights, but a dictionary of epoch",
+    );
     await expect(read(torchFile(new Tuple(1, 2)))).rejects.toThrow("holds no weights, but a list of 2 values");
   });
 

@@ -44,7 +44,11 @@ function refuseShortStorage({ storages }: TorchArchive, name: string, { storage 
   }
 }
 
-function tensorOf(file: Tensor, { storages }: TorchArchive, { storage, offset, shape, strides }: TensorReference): Tensor {
+function tensorOf(
+  file: Tensor,
+  { storages }: TorchArchive,
+  { storage, offset, shape, strides }: TensorReference,
+): Tensor {
   const { start } = storages.get(storage.key)!;
   const width = bytesPerElement[storage.dtype];
   const bytes = file.slice(0, start, start + storage.length * width);

@@ -104,7 +104,7 @@ function write(value: Picklable): Buffer[] {
     return [bytes];
   }
   if (value instanceof Map) return [Buffer.from("}("), ...[...value].flat().flatMap(write), Buffer.from("u")];
-  return [Buffer.from("](") , ...[...(value as readonly Picklable[])].flatMap(write), Buffer.from("e")];
+  return [Buffer.from("]("), ...[...(value as readonly Picklable[])].flatMap(write), Buffer.from("e")];
 }
 
 function integer(value: number): Buffer {

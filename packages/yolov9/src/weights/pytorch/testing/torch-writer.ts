@@ -72,7 +72,11 @@ export function contiguous(shape: readonly number[]): number[] {
   return shape.map((_, i) => shape.slice(i + 1).reduce((product, size) => product * size, 1));
 }
 
-export function stateDictionary(tensors: ReadonlyMap<string, Tensor>, writer: StorageWriter, dtype?: DType): Map<string, Picklable> {
+export function stateDictionary(
+  tensors: ReadonlyMap<string, Tensor>,
+  writer: StorageWriter,
+  dtype?: DType,
+): Map<string, Picklable> {
   return new Map([...tensors].map(([name, tensor]) => [name, writer.add(tensor, dtype)]));
 }
 
