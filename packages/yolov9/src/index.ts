@@ -73,11 +73,13 @@ export {
   loadBareWeights,
   openTrainedModel,
   readModelFile,
+  readTorchFile,
+  TorchFileError,
   writeModelFile,
   writeOfficialDeployFile,
   writeOfficialFile,
 } from "./weights/index.js";
-export type { ImportedWeights, ImportOptions, ModelFileFacts, OpenedModel } from "./weights/index.js";
+export type { ImportedWeights, ImportOptions, ModelFileFacts, OpenedModel, TorchFile } from "./weights/index.js";
 
 // Published files of weights
 export { DownloadError, downloadWeights, PUBLISHED_FILES } from "./download/index.js";

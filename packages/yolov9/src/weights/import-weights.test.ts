@@ -170,6 +170,10 @@ describe("importing published weights", () => {
     await expect(importTensors(tensors)).rejects.toThrow(
       /bare\.safetensors: no model of the zoo .* nearest is yolov9-t: .*missing \(1\):\s+model\.9\.cv5\.bn\.bias\s+unexpected \(1\):\s+model\.22\.cv9\.conv\.weight\s+wrong \(1\):\s+model\.0\.bn\.weight is \[8\], the model has \[16\]/s,
     );
+    tensors.set("model.29.cv5.0.2.weight", zeros([3, 99, 1, 1]));
+    await expect(importTensors(tensors)).rejects.toThrow(
+      '"model.29.cv5.0.2.weight" has shape [3, 99, 1, 1], but the other branches need [any, 64, 1, 1]',
+    );
     await expect(importTensors(new Map([["features.0.weight", zeros([1])]]))).rejects.toThrow(
       'here is one named "features.0.weight"',
     );

@@ -48,7 +48,7 @@ export function withPublishedPrefix<T>(tensors: ReadonlyMap<string, T>): Map<str
 /** @throws Error naming the tensor that is missing or has an impossible shape */
 export function publishedTraits(shapes: Shapes): PublishedTraits {
   const { headIndex, lists } = branchLists(shapes);
-  const out = (key: string): number => shapeOf(shapes, key)[0]!;
+  const out = (key: string): number => convolution(shapes, key)[0];
   const prefix = `model.${headIndex}`;
   const heads = Array.from({ length: lists.length / 2 }, (_, i) =>
     headTraits(shapes, `${prefix}.cv${lists[2 * i]!}.0`, `${prefix}.cv${lists[2 * i + 1]!}.0`),
@@ -91,15 +91,17 @@ function branchLists(shapes: Shapes): { headIndex: number; lists: number[] } {
   return { headIndex, lists };
 }
 
+/** The finest level's branches. Every tensor is checked, so that a few wrong numbers cannot ask for a model beyond all measure. */
 function headTraits(shapes: Shapes, boxes: string, classes: string): HeadTraits {
-  const [boxWidth, inGroup] = shapeOf(shapes, `${boxes}.1.conv.weight`);
+  const [boxWidth, inGroup] = convolution(shapes, `${boxes}.1.conv.weight`);
+  const boxGroups = boxWidth / inGroup;
+  expectShape(shapes, `${boxes}.2.weight`, [undefined, inGroup, 1, 1]);
   const isDepthwise = shapes.has(`${classes}.0.0.conv.weight`);
-  return {
-    boxGroups: boxWidth! / inGroup!,
-    boxWidth: boxWidth!,
-    classWidth: shapeOf(shapes, isDepthwise ? `${classes}.0.1.conv.weight` : `${classes}.0.conv.weight`)[0]!,
-    classConvolution: isDepthwise ? "depthwise" : "full",
-  };
+  const second = isDepthwise ? `${classes}.1.1.conv.weight` : `${classes}.1.conv.weight`;
+  const [classWidth] = convolution(shapes, second);
+  expectShape(shapes, second, [classWidth, classWidth, undefined, undefined]);
+  expectShape(shapes, `${classes}.2.weight`, [undefined, classWidth, 1, 1]);
+  return { boxGroups, boxWidth, classWidth, classConvolution: isDepthwise ? "depthwise" : "full" };
 }
 
 function channelsOfLayers(shapes: Shapes, headIndex: number): Map<number, number> {
@@ -112,12 +114,24 @@ function channelsOfLayers(shapes: Shapes, headIndex: number): Map<number, number
   return channels;
 }
 
-function shapeOf(shapes: Shapes, key: string): readonly number[] {
+type ConvolutionShape = readonly [out: number, inGroup: number, height: number, width: number];
+
+/** The shape of a convolution's weight. */
+function convolution(shapes: Shapes, key: string): ConvolutionShape {
   const shape = shapes.get(key);
-  if (shape === undefined)
-    throw new Error(`the weights have no "${key}", which tells widths and number of the classes`);
-  if (shape.length !== 4 || shape.some((size) => size < 1)) {
+  if (shape === undefined) throw new Error(`the weights have no "${key}", which tells widths and number of the classes`);
+  const [out, inGroup, height, width] = shape;
+  if (shape.length !== 4 || !out || !inGroup || !height || !width) {
     throw new Error(`"${key}" has shape [${shape.join(", ")}], not that of a convolution`);
   }
-  return shape;
+  return [out, inGroup, height, width];
+}
+
+/** @param expected sizes; undefined where any will do */
+function expectShape(shapes: Shapes, key: string, expected: readonly (number | undefined)[]): void {
+  const shape = convolution(shapes, key);
+  if (shape.some((size, i) => expected[i] !== undefined && expected[i] !== size)) {
+    const wanted = expected.map((size) => size ?? "any").join(", ");
+    throw new Error(`"${key}" has shape [${shape.join(", ")}], but the other branches need [${wanted}]`);
+  }
 }

@@ -139,10 +139,17 @@ function note({ className, ...module }: InertObject, activations: Set<string>, n
 
 /** Class names as a list, or as a dictionary by class number. */
 function namesOf(value: PickleValue | undefined): string[] | undefined {
-  if (Array.isArray(value)) return value.length > 0 && value.every(isText) ? value : undefined;
+  if (Array.isArray(value)) return value.length > 0 && value.every(isText) ? value.map(printable) : undefined;
   if (!(value instanceof Map) || value.size === 0) return undefined;
   const names = Array.from({ length: value.size }, (_, i) => value.get(i));
-  return names.every(isText) ? names : undefined;
+  return names.every(isText) ? names.map(printable) : undefined;
+}
+
+const LONGEST_NAME = 200;
+
+/** A name goes to terminals and pictures, where control characters do harm. */
+function printable(name: string): string {
+  return name.replace(/\p{Cc}/gu, " ").slice(0, LONGEST_NAME);
 }
 
 function isText(value: PickleValue | undefined): value is string {
