@@ -119,7 +119,8 @@ type ConvolutionShape = readonly [out: number, inGroup: number, height: number, 
 /** The shape of a convolution's weight. */
 function convolution(shapes: Shapes, key: string): ConvolutionShape {
   const shape = shapes.get(key);
-  if (shape === undefined) throw new Error(`the weights have no "${key}", which tells widths and number of the classes`);
+  if (shape === undefined)
+    throw new Error(`the weights have no "${key}", which tells widths and number of the classes`);
   const [out, inGroup, height, width] = shape;
   if (shape.length !== 4 || !out || !inGroup || !height || !width) {
     throw new Error(`"${key}" has shape [${shape.join(", ")}], not that of a convolution`);

@@ -136,7 +136,10 @@ describe("a hostile pickle", () => {
 
 describe("a damaged file", () => {
   const layout = { storage: "0", dtype: "float32", length: 4, shape: [2, 2], strides: [2, 1] } as const;
-  const norm = new Instance(new Global("torch.nn", "N"), new Map([["_parameters", new Map([["w", tensorCall(layout)]])]]));
+  const norm = new Instance(
+    new Global("torch.nn", "N"),
+    new Map([["_parameters", new Map([["w", tensorCall(layout)]])]]),
+  );
   const root = new Instance(
     new Global("models.yolo", "M"),
     new Map<string, Picklable>([
