@@ -16,7 +16,9 @@ import {
   type ModelSpec,
 } from "../model/index.js";
 import { tinyComposite } from "../model/testing/tiny-composite.js";
+import { PictureDetector } from "../detect/index.js";
 import { transferWeights } from "../train/transfer.js";
+import { TorchPredictor } from "../validate/index.js";
 import { importWeights, type ImportedWeights } from "./import-weights.js";
 import { isModelFile, readModelFile, writeModelFile } from "./model-file.js";
 import { writeOfficialDeployFile, writeOfficialFile } from "./official-file.js";
@@ -31,6 +33,9 @@ import {
 
 const shared = (name: string) => fileURLToPath(new URL(`../../../../../shared/weights/${name}`, import.meta.url));
 const ball = shared("yolov9t-ball-training-checkpoint.pt");
+const photo = fileURLToPath(
+  new URL("../../../../../shared/datasets/coco-open/train2017/000000352257.jpg", import.meta.url),
+);
 const coco = shared("yolov9t-coco-fused-plainhead.safetensors");
 
 let folder = "";
@@ -242,6 +247,22 @@ describe.skipIf(!existsSync(ball))("the shared checkpoint of a third-party train
       expect(decoded.shape).toEqual([1, 5, 84]);
       expect(decoded.isfinite().all().item()).toBe(1);
     });
+  });
+
+  it.skipIf(!existsSync(photo))("finds the ball in a photo where people marked it", async () => {
+    const { model } = keep(await importWeights(ball));
+    const detector = new PictureDetector(new TorchPredictor(model), {
+      width: 640,
+      height: 640,
+      confidence: 0.5,
+      iou: 0.45,
+      maxDetections: 10,
+    });
+    const { boxes } = await detector.detect(await detector.decode(photo));
+    expect(boxes.map(({ className }) => className)).toEqual(["ball"]);
+    // COCO's annotation: 485 158, 31 wide and 23 high.
+    const marked = [485, 158, 516, 181];
+    for (const [i, edge] of boxes[0]!.box.entries()) expect(Math.abs(edge - marked[i]!)).toBeLessThan(3);
   });
 
   it("comes back with the same tensors in the same order after export with published names", async () => {
