@@ -12,6 +12,8 @@ const schemas = {
   val: config.ValConfig,
   export: config.ExportConfig,
   detect: config.DetectConfig,
+  import: config.ImportConfig,
+  download: config.DownloadConfig,
   info: config.InfoConfig,
 };
 

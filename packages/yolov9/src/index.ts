@@ -76,8 +76,22 @@ export type {
 } from "./train/index.js";
 
 // Weights of every kind
-export { loadBareWeights, openTrainedModel } from "./weights/index.js";
-export type { OpenedModel } from "./weights/index.js";
+export {
+  importWeights,
+  loadBareWeights,
+  openTrainedModel,
+  readModelFile,
+  readTorchFile,
+  TorchFileError,
+  writeModelFile,
+  writeOfficialDeployFile,
+  writeOfficialFile,
+} from "./weights/index.js";
+export type { ImportedWeights, ImportOptions, ModelFileFacts, OpenedModel, TorchFile } from "./weights/index.js";
+
+// Published files of weights
+export { DownloadError, downloadWeights, PUBLISHED_FILES } from "./download/index.js";
+export type { DownloadedFile, DownloadOptions, PublishedFile } from "./download/index.js";
 
 // Validation
 export {

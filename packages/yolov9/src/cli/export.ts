@@ -1,7 +1,9 @@
-/** `yolov9 export`: trained weights to a checked ONNX file without the auxiliary branch. */
+/** `yolov9 export`: trained weights to a checked ONNX file without the auxiliary branch, or to safetensors with the published names. */
 import { writeFileSync } from "node:fs";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { ExportConfig } from "../config/index.js";
+import type { OpenedModel } from "../weights/index.js";
 import { configurationOf, describeCommand, printJson } from "./command.js";
 import { UserError } from "./user-error.js";
 
@@ -13,6 +15,8 @@ export function addExportCommand(program: Command): void {
     examples: [
       ["yolov9 export --weights runs/train/yolov9-t", "best weights of a run, for one image at a time"],
       ["yolov9 export --weights runs/train/yolov9-t --dynamic --output cells.onnx", "any batch and any size"],
+      ["yolov9 export --weights yolov9-e.safetensors --verify", "with every comparison of the lead output"],
+      ["yolov9 export --weights runs/train/yolov9-t --official-names", "safetensors with the published names"],
       ["yolov9 export --weights w.safetensors --model gelan-t --imgsz 416", "bare weights, another size"],
     ],
   })
@@ -29,21 +33,35 @@ async function exportWeights(command: Command): Promise<void> {
     dynamic === true ? { dynamicBatch: true, dynamicSize: true } : {},
   );
   if (config.weights.endsWith(".onnx")) throw new UserError(`${config.weights}: is exported already`);
-  const { openTrainedModel } = await import("../weights/index.js");
-  const { DEFAULT_INPUT_SIZE, exportModel } = await import("../export/index.js");
-  const { model, imageSize, path } = openTrainedModel(config.weights, config.model);
+  const weights = await import("../weights/index.js");
+  const opened = weights.openTrainedModel(config.weights, config.model);
+  if (config.officialNames) {
+    const output = config.output ?? besideWeights(opened.path, "-official.safetensors");
+    if (resolve(output) === resolve(opened.path))
+      throw new UserError(`${output}: is the file that is read; name another`);
+    const write = config.detach ? weights.writeOfficialDeployFile : weights.writeOfficialFile;
+    const tensors = write(output, opened.model);
+    if (json === true) printJson({ output, tensors });
+    else console.log(`${output} (${tensors} tensors with published names)`);
+  } else {
+    await exportOnnx(opened, config, json === true);
+  }
+}
+
+async function exportOnnx({ model, imageSize, path }: OpenedModel, config: ExportConfig, json: boolean): Promise<void> {
+  const { DEFAULT_INPUT_SIZE, exportModel, verificationTable } = await import("../export/index.js");
   const side = config.imgsz ?? imageSize ?? DEFAULT_INPUT_SIZE;
   const { file, verification } = await exportModel(model, { ...config, height: side, width: side });
-  const output = config.output ?? path.replace(/(\.safetensors)?$/, ".onnx");
+  const output = config.output ?? besideWeights(path, ".onnx");
   writeFileSync(output, file);
-  if (json === true) {
+  if (json) {
     printJson({ output, bytes: file.length, ...verification });
     return;
   }
-  const { fusing, runtime } = verification;
-  const differences = ({ box, score }: typeof fusing): string =>
-    `boxes ${box.toExponential(1)} px, scores ${score.toExponential(1)}`;
-  console.log(`fused against trained model:       ${differences(fusing)}`);
-  console.log(`ONNX Runtime against libtorch:     ${differences(runtime)}`);
+  console.log(verificationTable(verification, config.verify).join("\n"));
   console.log(`${output} (${(file.length / 1e6).toFixed(1)} MB)`);
+}
+
+function besideWeights(path: string, ending: string): string {
+  return path.replace(/(\.safetensors)?$/, ending);
 }

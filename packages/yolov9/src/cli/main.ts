@@ -5,7 +5,9 @@
 import { Command, CommanderError } from "commander";
 import { addDetectCommand } from "./detect.js";
 import { addDoctorCommand } from "./doctor.js";
+import { addDownloadCommand } from "./download.js";
 import { addExportCommand } from "./export.js";
+import { addImportCommand } from "./import.js";
 import { addInfoCommand } from "./info.js";
 import { loadPlugins } from "./plugins.js";
 import { addTrainCommand } from "./train.js";
@@ -29,6 +31,8 @@ export function yolov9Program(): Command {
   addValCommand(program);
   addExportCommand(program);
   addDetectCommand(program);
+  addImportCommand(program);
+  addDownloadCommand(program);
   addInfoCommand(program);
   addDoctorCommand(program);
   return program;

@@ -45,4 +45,4 @@ export const model = z.string().describe("zoo name (yolov9-t, gelan-t, ...) or p
 export const weights = z
   .string()
   .min(1)
-  .describe("run folder, checkpoint (.safetensors or .json), safetensors of weights, or ONNX file");
+  .describe("run folder, checkpoint (.safetensors or .json), imported model, safetensors of weights, or ONNX file");

@@ -1,4 +1,4 @@
-/** Configuration of `export`: from trained weights to one ONNX file without the auxiliary branch. */
+/** Configuration of `export`: from trained weights to one ONNX file without the auxiliary branch, or to weights with the published names. */
 import { z } from "zod";
 import { model, ownImageSize, weights } from "./common-fields.js";
 
@@ -11,12 +11,24 @@ export const ExportConfig = z.strictObject({
   model: model
     .optional()
     .describe("zoo name or YAML file; needed where the weights are bare tensors without a model inside"),
-  output: z.string().min(1).optional().describe("path of the ONNX file; next to the weights when left out"),
+  output: z.string().min(1).optional().describe("path of the file; next to the weights when left out"),
   imgsz: ownImageSize,
   batch: z.int().min(1).default(1).describe("images a batch when the batch is not dynamic"),
   dynamicBatch: z.boolean().default(false).describe("let the user of the file choose the batch"),
   dynamicSize: z.boolean().default(false).describe("let the user of the file choose height and width"),
   opset: z.int().min(OLDEST_OPSET).max(NEWEST_OPSET).default(OLDEST_OPSET).describe("ONNX operator set"),
+  verify: z
+    .boolean()
+    .default(false)
+    .describe("print every comparison of the lead output, from training model to ONNX Runtime"),
+  officialNames: z
+    .boolean()
+    .default(false)
+    .describe("write safetensors with the names of the published checkpoints instead of ONNX"),
+  detach: z
+    .boolean()
+    .default(false)
+    .describe("with officialNames: without the auxiliary branch, as in the published deploy files"),
 });
 
 export type ExportConfig = z.output<typeof ExportConfig>;

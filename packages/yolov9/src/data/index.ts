@@ -1,5 +1,6 @@
 // Opening data
 export { openDataset } from "./dataset.js";
+export { readDescription } from "./description.js";
 export {
   DatasetError,
   problemText,

@@ -130,16 +130,20 @@ describe("block exporters", () => {
     expect(difference).toBeLessThan(2e-6);
   });
 
-  it("writes a detection head with decoupled sides, level by level", async () => {
-    const options = { boxGroups: 4, boxWidth: 16, classWidth: 8, classCount: 3, regMax: 16, activation } as const;
-    const head = withoutNorms(new DetectionHead([8, 12], options)).eval();
-    const difference = await largestDifference(
-      [image, [2, 12, 6, 8]],
-      (inputs) => head.forward(...inputs),
-      (graph, inputs) => exportHead(graph, head, inputs),
-    );
-    expect(difference).toBeLessThan(2e-6);
-  });
+  it.each(["full", "depthwise"] as const)(
+    "writes a head with decoupled sides and %s classes",
+    async (classConvolution) => {
+      const widths = { boxWidth: 16, classWidth: 8, classCount: 3, regMax: 16 };
+      const options = { boxGroups: 4, classConvolution, ...widths, activation } as const;
+      const head = withoutNorms(new DetectionHead([8, 12], options)).eval();
+      const difference = await largestDifference(
+        [image, [2, 12, 6, 8]],
+        (inputs) => head.forward(...inputs),
+        (graph, inputs) => exportHead(graph, head, inputs),
+      );
+      expect(difference).toBeLessThan(2e-6);
+    },
+  );
 
   it("refuses what is not fused, and a block that nobody registered", () => {
     class Unknown extends FeatureBlock {

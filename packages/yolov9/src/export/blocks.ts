@@ -32,7 +32,7 @@ registerBlockExporter(Conv, (graph, block, [x]) => {
 
 registerBlockExporter(DepthwiseConv, (graph, block, [x]) =>
   chain(graph, x, [
-    ["spatial", block.spatial],
+    ["depthwise", block.depthwise],
     ["pointwise", block.pointwise],
   ]),
 );

@@ -27,6 +27,7 @@ export async function exportModel(model: DetectionModel, options: OnnxOptions = 
   try {
     const file = toOnnx(deploy, { ...options, height, width });
     const verification = await verifyExport(model, deploy, file, { batch, height, width });
+    refuse("dropping the auxiliary branch changed the model", verification.detaching);
     refuse("fusing changed the model", verification.fusing);
     refuse("ONNX Runtime disagrees with libtorch", verification.runtime);
     return { file, verification };

@@ -10,4 +10,5 @@ export {
 } from "./verify-export.js";
 export { exportBlock, ExportError, registerBlockExporter, type BlockExporter } from "./block-exporters.js";
 export { exportConv2d } from "./blocks.js";
+export { verificationTable } from "./verification-table.js";
 export { OnnxGraph, OPSETS, type Attribute, type Value } from "./onnx-graph.js";

@@ -1,9 +1,10 @@
 /**
- * Whether an exported file computes what was trained: the training model's lead output against the fused model, and ONNX Runtime
- * against libtorch, on one picture of random colours. It measures; what to do about a difference is the caller's matter.
+ * Whether an exported file computes what was trained: the lead output of the training model against that of the detached model, of that
+ * against the fused model, and of that against ONNX Runtime, on pictures of random colours. It measures; what to do about a difference is the caller's matter.
  */
 import { Detector } from "@yolov9/runtime";
 import { generatorState, manualSeed, noGrad, rand, scope, setGeneratorState, type Tensor } from "@yolov9/torch";
+import { detachAuxiliary } from "../model/deploy.js";
 import type { DetectionModel } from "../model/detection-model.js";
 
 export interface OutputDifference {
@@ -14,7 +15,9 @@ export interface OutputDifference {
 }
 
 export interface ExportVerification {
-  /** The training model's lead output against the detached and fused model's, both on libtorch. */
+  /** The training model, its auxiliary branch at work, against the model without that branch. */
+  detaching: OutputDifference;
+  /** The detached model against the same fused, both on libtorch. */
   fusing: OutputDifference;
   /** The fused model on libtorch against the file on ONNX Runtime. */
   runtime: OutputDifference;
@@ -40,14 +43,16 @@ export async function verifyExport(
 ): Promise<ExportVerification> {
   const images = randomPictures(size.batch, size.height, size.width);
   try {
-    const fused = decoded(deploy, images);
     const wanted = decoded(trained, images);
+    const detached = decodedOnce(detachAuxiliary(trained), images);
+    const fused = decoded(deploy, images);
     const detector = await Detector.load(file);
     const actual = await detector.predict(floats(images), size);
     await detector.dispose();
     const rows = 4 + deploy.classCount;
     return {
-      fusing: outputDifference(wanted, fused, size.batch, rows),
+      detaching: outputDifference(wanted, detached, size.batch, rows),
+      fusing: outputDifference(detached, fused, size.batch, rows),
       runtime: outputDifference(fused, actual, size.batch, rows),
     };
   } finally {
@@ -76,9 +81,17 @@ function decoded(model: DetectionModel, images: Tensor): Float32Array {
   const { training } = model;
   model.eval();
   try {
-    return noGrad(() => scope(() => floats(model.decode(model.forward(images).lead))));
+    return noGrad(() => scope(() => floats(model.decode(model.forward(images, { auxiliary: true }).lead))));
   } finally {
     if (training) model.train();
+  }
+}
+
+function decodedOnce(model: DetectionModel, images: Tensor): Float32Array {
+  try {
+    return decoded(model, images);
+  } finally {
+    model.dispose();
   }
 }
 

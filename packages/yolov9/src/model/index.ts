@@ -7,7 +7,7 @@ export { withoutAuxiliary, type ModelSpec, type Row, type SectionName } from "./
 export { withAuxiliary } from "./auxiliary/with-auxiliary.js";
 export type { AuxiliaryOptions, BackboneBranch, NeckBranch } from "./auxiliary/options.js";
 export { GUIDANCES, type Guidance } from "./guidance.js";
-export { planModel, sourceRow, type ModelPlan, type PlannedRow } from "./plan.js";
+export { planModel, sourceRow, type ModelPlan, type PlannedHead, type PlannedRow } from "./plan.js";
 
 // blocks
 export * from "./blocks/registry.js";
@@ -35,5 +35,4 @@ export { detachAuxiliary, fuse } from "./deploy.js";
 export { profile, type ModelProfile, type RowProfile } from "./profile.js";
 
 // weights
-export { modelFromWeights } from "./weights.js";
 export { loadOfficialStateDict, officialStateDict, publishedIndices, StateDictMismatch } from "./official-names.js";

@@ -6,6 +6,7 @@
 import { arange, noGrad, scope, type Module, type Tensor } from "@yolov9/torch";
 import { RepBottleneck } from "./blocks/bottleneck.js";
 import { Conv } from "./blocks/conv.js";
+import { DepthwiseConv } from "./blocks/depthwise-conv.js";
 import { Branch, DetectionHead } from "./blocks/detect.js";
 import { AConv, ADown } from "./blocks/downsample.js";
 import { ELAN1 } from "./blocks/elan1.js";
@@ -32,6 +33,7 @@ const memberNames: readonly (readonly [ModuleClass, Readonly<Record<string, stri
   [SPPELAN, { reduce: "cv1", merge: "cv5" }],
   [AConv, { conv: "cv1" }],
   [ADown, { strided: "cv1", pooled: "cv2" }],
+  [DepthwiseConv, { depthwise: "0", pointwise: "1" }],
   [Branch, { first: "0", second: "1", predict: "2" }],
 ];
 

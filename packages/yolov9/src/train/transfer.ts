@@ -6,6 +6,7 @@ import { loadSafetensors, noGrad, scope } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import { officialStateDict } from "../model/index.js";
 import type { DetectionModel } from "../model/index.js";
+import { isModelFile } from "../weights/model-file.js";
 import { checkpointFile, isCheckpoint, readCheckpoint } from "./checkpoint.js";
 
 export interface Transfer {
@@ -15,11 +16,13 @@ export interface Transfer {
 }
 
 /**
- * @param path a checkpoint of this program (its average is taken), or a safetensors file with published names
+ * @param path a checkpoint of this program (its average is taken), an imported model, or a safetensors file with published names
  * @throws Error when not a single tensor fits
  */
 export function transferWeights(model: DetectionModel, path: string): Transfer {
-  const transfer = isCheckpoint(path) ? fromCheckpoint(model, path) : fromPublished(model, path);
+  const transfer = isCheckpoint(path)
+    ? fromCheckpoint(model, path)
+    : fromFile(model, path, isModelFile(path) ? "own" : "published");
   if (transfer.taken === 0)
     throw new Error(`${path}: no tensor fits ${model.spec.name}; these weights belong to another model`);
   return transfer;
@@ -34,11 +37,11 @@ function fromCheckpoint(model: DetectionModel, path: string): Transfer {
   }
 }
 
-function fromPublished(model: DetectionModel, path: string): Transfer {
+function fromFile(model: DetectionModel, path: string, names: "own" | "published"): Transfer {
   const { tensors } = loadSafetensors(path);
   try {
     // The published names cover fixed tensors too, which are made for the occasion.
-    return scope(() => copyFitting(tensors, officialStateDict(model)));
+    return scope(() => copyFitting(tensors, names === "own" ? model.stateDict() : officialStateDict(model)));
   } finally {
     for (const tensor of tensors.values()) tensor.dispose();
   }

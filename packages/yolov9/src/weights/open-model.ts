@@ -1,11 +1,12 @@
 /**
- * Opens trained weights as a model on the CPU: a run folder (its best checkpoint), a checkpoint, or bare tensors with published
- * names together with the name of a model. ONNX files are not models but programs, and are opened elsewhere.
+ * Opens trained weights as a model on the CPU: a run folder (its best checkpoint), a checkpoint, an imported model, or bare tensors with
+ * published names together with the name of a model. ONNX files are not models but programs, and are opened elsewhere.
  */
 import { existsSync, statSync } from "node:fs";
 import type { DetectionModel } from "../model/index.js";
 import { isCheckpoint, loadCheckpoint } from "../train/checkpoint.js";
 import { loadBareWeights } from "./load-weights.js";
+import { isModelFile, readModelFile } from "./model-file.js";
 
 export interface OpenedModel {
   /** In evaluation mode; the caller disposes of it. */
@@ -27,8 +28,15 @@ export function openTrainedModel(weights: string, model: string | undefined): Op
     const { model: trained, config, path } = loadCheckpoint(weights);
     return { model: trained, imageSize: config.imgsz, path };
   }
+  if (isModelFile(weights)) {
+    const { model: read, imageSize } = readModelFile(weights);
+    return { model: read, imageSize, path: weights };
+  }
   if (statSync(weights).isDirectory())
     throw new Error(`${weights}: not the folder of a run (it has no weights/ in it)`);
+  if (/\.pth?$/i.test(weights)) {
+    throw new Error(`${weights}: a PyTorch checkpoint; make it a model first: yolov9 import ${weights}`);
+  }
   if (!weights.endsWith(".safetensors")) {
     throw new Error(
       `${weights}: weights are a run folder, a .safetensors checkpoint, safetensors of weights, or .onnx`,

@@ -1,6 +1,7 @@
 /**
  * A depthwise separable convolution (Howard et al. 2017): a convolution of each channel alone, then a 1×1 over all channels. About
- * an eighth of the cost of the full convolution that it stands for; used in lightweight auxiliary branches.
+ * an eighth of the cost of the full convolution that it stands for; used in lightweight auxiliary branches and in the class branches of
+ * some third-party weights.
  */
 import type { Tensor } from "@yolov9/torch";
 import { z } from "zod";
@@ -11,7 +12,7 @@ import { FeatureBlock, type FeatureDefinition } from "./registry.js";
 
 /** [B, in, H, W] → [B, out, H / stride, W / stride]. */
 export class DepthwiseConv extends FeatureBlock {
-  readonly spatial: Conv;
+  readonly depthwise: Conv;
   readonly pointwise: Conv;
 
   constructor(
@@ -20,12 +21,12 @@ export class DepthwiseConv extends FeatureBlock {
     { kernel = 3, stride = 1, activation }: { kernel?: number; stride?: number; activation: Activation },
   ) {
     super();
-    this.spatial = new Conv(inChannels, inChannels, { kernel, stride, groups: inChannels, activation });
+    this.depthwise = new Conv(inChannels, inChannels, { kernel, stride, groups: inChannels, activation });
     this.pointwise = new Conv(inChannels, outChannels, { kernel: 1, activation });
   }
 
   forward(x: Tensor): Tensor {
-    return this.pointwise.forward(this.spatial.forward(x));
+    return this.pointwise.forward(this.depthwise.forward(x));
   }
 }
 

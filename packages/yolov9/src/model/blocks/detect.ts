@@ -21,29 +21,21 @@ const INITIAL_BOX_BIAS = 1;
 const EXPECTED_OBJECTS = 5;
 const EXPECTED_IMAGE_SIZE = 640;
 
-export interface BranchOptions {
-  width: number;
-  /** Of the second and last convolution. */
-  groups: number;
-  /** Whether the two 3×3 convolutions are depthwise separable. */
-  depthwise: boolean;
-  activation: Activation;
-}
-
 /** Two 3×3 convolutions and a 1×1 with bias: [B, in, H, W] → [B, out, H, W]. */
 export class Branch extends Module {
   readonly first: Conv | DepthwiseConv;
   readonly second: Conv | DepthwiseConv;
   readonly predict: Conv2d;
 
-  constructor(inChannels: number, outChannels: number, { width, groups, depthwise, activation }: BranchOptions) {
+  constructor(inChannels: number, width: number, outChannels: number, options: BranchOptions) {
     super();
-    this.first = depthwise
-      ? new DepthwiseConv(inChannels, width, { activation })
-      : new Conv(inChannels, width, { kernel: 3, activation });
-    this.second = depthwise
-      ? new DepthwiseConv(width, width, { activation })
-      : new Conv(width, width, { kernel: 3, groups, activation });
+    const { groups = 1, convolution = "full", activation } = options;
+    const conv = (input: number, convGroups: number): Conv | DepthwiseConv =>
+      convolution === "full"
+        ? new Conv(input, width, { kernel: 3, groups: convGroups, activation })
+        : new DepthwiseConv(input, width, { activation });
+    this.first = conv(inChannels, 1);
+    this.second = conv(width, groups);
     this.predict = new Conv2d(width, outChannels, 1, { groups, bias: true });
   }
 
@@ -52,18 +44,31 @@ export class Branch extends Module {
   }
 }
 
+/** Whether a branch's 3×3 convolutions are full ones, or depthwise with a 1×1 after them. */
+export const BRANCH_CONVOLUTIONS = ["full", "depthwise"] as const;
+export type BranchConvolution = (typeof BRANCH_CONVOLUTIONS)[number];
+
+export interface BranchOptions {
+  /** Of the second and the last convolution. Default 1. */
+  groups?: number;
+  /** Default full. */
+  convolution?: BranchConvolution;
+  activation: Activation;
+}
+
 export interface DetectOptions {
   /** Groups of the box branch's second and last convolution: 1, or 4 to decouple the sides. */
   boxGroups: 1 | 4;
+  /** Of the box branch and, where there is one, the objectness branch. Default full. */
+  boxConvolution?: BranchConvolution;
   boxWidth: number;
+  classConvolution: BranchConvolution;
   classWidth: number;
   classCount: number;
   regMax: number;
   activation: Activation;
-  /** Whether there is a branch for how well a box fits an object of any class. */
-  objectness: boolean;
-  /** Whether the branches' 3×3 convolutions are depthwise separable. */
-  depthwise: boolean;
+  /** Whether there is a branch for how well a box fits an object of any class. Default false. */
+  objectness?: boolean;
 }
 
 /**
@@ -79,13 +84,22 @@ export class DetectionHead extends Head {
 
   constructor(levels: readonly number[], options: DetectOptions) {
     super();
-    const { boxGroups, boxWidth, classWidth, classCount, regMax } = options;
-    const branches = (outChannels: number, width: number, groups: number): Branch[] =>
-      levels.map((inChannels) => new Branch(inChannels, outChannels, { ...options, width, groups }));
+    const {
+      boxGroups,
+      boxConvolution = "full",
+      boxWidth,
+      classConvolution,
+      classWidth,
+      classCount,
+      regMax,
+      activation,
+    } = options;
+    const branches = (width: number, outChannels: number, own: Omit<BranchOptions, "activation">): Branch[] =>
+      levels.map((inChannels) => new Branch(inChannels, width, outChannels, { ...own, activation }));
     this.classCount = classCount;
-    this.boxes = branches(SIDES * regMax, boxWidth, boxGroups);
-    this.classes = branches(classCount, classWidth, 1);
-    this.objectness = options.objectness ? branches(1, boxWidth, 1) : [];
+    this.boxes = branches(boxWidth, SIDES * regMax, { groups: boxGroups, convolution: boxConvolution });
+    this.classes = branches(classWidth, classCount, { convolution: classConvolution });
+    this.objectness = options.objectness === true ? branches(boxWidth, 1, { convolution: boxConvolution }) : [];
   }
 
   forward(...levels: Tensor[]): Tensor[] {
@@ -134,6 +148,7 @@ const LIGHT_SHARE = 0.5;
 const options = z.strictObject({
   boxWidth: channels.optional(),
   classWidth: channels.optional(),
+  classConvolution: z.enum(BRANCH_CONVOLUTIONS).optional(),
   light: z.boolean().default(false),
 });
 
@@ -146,14 +161,16 @@ function definition(name: string, boxGroups: 1 | 4): HeadDefinition<typeof optio
       const { classCount, regMax } = context;
       const finest = inputs[0]!.channels;
       const share = own.light ? LIGHT_SHARE : 1;
+      const convolution = own.light ? "depthwise" : "full";
       return new DetectionHead(
         inputs.map((input) => input.channels),
         {
           ...context,
           boxGroups,
+          boxConvolution: convolution,
           boxWidth: own.boxWidth ?? share * boxWidth(finest, regMax, boxGroups),
+          classConvolution: own.classConvolution ?? convolution,
           classWidth: own.classWidth ?? Math.ceil(share * classWidth(finest, classCount)),
-          depthwise: own.light,
         },
       );
     },

@@ -1,0 +1,77 @@
+/** `yolov9 download`: fetches weights that the authors published, and imports them. */
+import cliProgress from "cli-progress";
+import type { Command } from "commander";
+import { DownloadConfig } from "../config/index.js";
+import { configurationOf, describeCommand, note } from "./command.js";
+import { importTo } from "./import.js";
+
+const MEGABYTE = 1e6;
+
+export function addDownloadCommand(program: Command): void {
+  const command = program.command("download").argument("[name]", "yolov9-c, yolov9-t-converted, gelan-c …");
+  describeCommand(command, {
+    description:
+      "fetch weights that the authors of YOLOv9 published and import them; without a name, the names that there are",
+    schema: DownloadConfig,
+    examples: [
+      ["yolov9 download", "the names of the published files"],
+      ["yolov9 download yolov9-c", "yolov9-c.safetensors, with the auxiliary branch"],
+      ["yolov9 download yolov9-t-converted --output t.safetensors", "the deploy form, to a path of your choice"],
+    ],
+  })
+    .option("--json", "print one JSON object with what was recognised")
+    .action((name: string | undefined) => download(name, command));
+}
+
+async function download(name: string | undefined, command: Command): Promise<void> {
+  const { json } = command.opts<{ json?: boolean }>();
+  const config = configurationOf(command, DownloadConfig);
+  const { downloadWeights, PUBLISHED_FILES } = await import("../download/index.js");
+  if (name === undefined) {
+    console.log(PUBLISHED_FILES.map((published) => published.name).join("\n"));
+    return;
+  }
+  const bar = progressBar(name);
+  let cached = false;
+  try {
+    const { path, fetched, published } = await downloadWeights(name, { ...config, onProgress: bar.update });
+    bar.stop();
+    cached = !fetched;
+    note(fetched ? `fetched ${path}` : `${path} was there already`);
+    const output = config.output ?? `${published.name}.safetensors`;
+    await importTo(path, output, { names: config.names, model: published.model }, json === true);
+  } catch (error) {
+    // A file in the cache may be from a download that went wrong in a way that no size tells.
+    if (cached) note("the file in the cache may be damaged; --force fetches it again");
+    throw error;
+  } finally {
+    bar.stop();
+  }
+}
+
+/** A bar on a terminal's standard error, nothing elsewhere. */
+function progressBar(name: string): { update: (done: number, total: number) => void; stop: () => void } {
+  const bar = new cliProgress.SingleBar(
+    {
+      format: `${name} {bar} {done} of {whole} MB  {eta_formatted} left`,
+      stream: process.stderr,
+      hideCursor: true,
+      barsize: 30,
+    },
+    cliProgress.Presets.shades_classic,
+  );
+  let started = false;
+  return {
+    update: (done, total) => {
+      if (!process.stderr.isTTY) return;
+      const megabytes = { done: (done / MEGABYTE).toFixed(1), whole: (total / MEGABYTE).toFixed(1) };
+      if (!started) bar.start(total, done, megabytes);
+      else bar.update(done, megabytes);
+      started = true;
+    },
+    stop: () => {
+      if (started) bar.stop();
+      started = false;
+    },
+  };
+}

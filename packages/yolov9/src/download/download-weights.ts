@@ -1,0 +1,68 @@
+/** A published file of weights in the user's cache, fetched where it is not there yet. */
+import { existsSync } from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { closest } from "fastest-levenshtein";
+import { DownloadError, fetchFile, type FetchOptions } from "./fetch-file.js";
+import { LARGEST_FILE_BYTES, PUBLISHED_FILES, RELEASE_ADDRESS, type PublishedFile } from "./published-files.js";
+
+/** Another place of the files, such as a mirror in a company's network. */
+const BASE_VARIABLE = "YOLOV9_DOWNLOAD_BASE";
+
+export interface DownloadOptions {
+  /** Default: that of the environment variable, else the authors' release. Only https, or http to the same machine. */
+  readonly base?: string | undefined;
+  /** Default: `yolov9` in the user's cache folder. */
+  readonly cache?: string | undefined;
+  /** Fetches what is there already again. */
+  readonly force?: boolean | undefined;
+  readonly onProgress?: FetchOptions["onProgress"] | undefined;
+}
+
+export interface DownloadedFile {
+  readonly published: PublishedFile;
+  readonly path: string;
+  /** False when the cache had it. */
+  readonly fetched: boolean;
+}
+
+/**
+ * @param name of the table, `yolov9-c`
+ * @throws DownloadError for unknown names, forbidden addresses and failed downloads
+ */
+export async function downloadWeights(name: string, options: DownloadOptions = {}): Promise<DownloadedFile> {
+  const published = findPublished(name);
+  const path = join(options.cache ?? cacheFolder(), published.file);
+  if (existsSync(path) && options.force !== true) return { published, path, fetched: false };
+  const { onProgress } = options;
+  await fetchFile(addressOf(published, options.base), path, {
+    largestBytes: LARGEST_FILE_BYTES,
+    ...(onProgress === undefined ? {} : { onProgress }),
+  });
+  return { published, path, fetched: true };
+}
+
+function findPublished(name: string): PublishedFile {
+  const found = PUBLISHED_FILES.find((published) => published.name === name);
+  if (found !== undefined) return found;
+  const names = PUBLISHED_FILES.map((published) => published.name);
+  const converted = `${name}-converted`;
+  const nearest = names.includes(converted) ? converted : closest(name, names);
+  throw new DownloadError(`no published file "${name}"; did you mean ${nearest}? Known are ${names.join(", ")}`);
+}
+
+function addressOf({ file }: PublishedFile, base = process.env[BASE_VARIABLE] ?? RELEASE_ADDRESS): string {
+  const folder = URL.canParse(base) ? new URL(base.endsWith("/") ? base : `${base}/`) : undefined;
+  const isLocal = folder !== undefined && ["localhost", "127.0.0.1", "[::1]"].includes(folder.hostname);
+  if (folder?.protocol !== "https:" && !(folder?.protocol === "http:" && isLocal)) {
+    throw new DownloadError(`${base}: the address of the files must begin with https://`);
+  }
+  return new URL(file, folder).href;
+}
+
+/** As the XDG base directory specification says. */
+function cacheFolder(): string {
+  const { XDG_CACHE_HOME } = process.env;
+  const base = XDG_CACHE_HOME?.startsWith("/") === true ? XDG_CACHE_HOME : join(homedir(), ".cache");
+  return join(base, "yolov9");
+}

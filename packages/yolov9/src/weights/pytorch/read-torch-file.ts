@@ -1,0 +1,58 @@
+/** A PyTorch file (`.pt`, `.pth`) as tensors by name, without executing anything in it. */
+import { bytesPerElement, callOperator, from_file, scope, type Tensor } from "@yolov9/torch";
+import { openTorchArchive, type TorchArchive } from "./archive.js";
+import { checkpointContents, type CheckpointContents } from "./checkpoint-contents.js";
+import { readPickle } from "./pickle-machine.js";
+import { TorchFileError, type TensorReference } from "./pickle-values.js";
+
+export interface TorchFile extends Omit<CheckpointContents, "tensors"> {
+  /** Copy-on-write views of the mapped file, in the file's element types. The caller disposes of them. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+}
+
+/** @throws TorchFileError naming the file and what is wrong with it */
+export async function readTorchFile(path: string): Promise<TorchFile> {
+  try {
+    const archive = await openTorchArchive(path);
+    const { tensors, ...contents } = checkpointContents(readPickle(archive.pickle));
+    return { ...contents, tensors: mapTensors(archive, tensors) };
+  } catch (error) {
+    if (error instanceof TorchFileError) throw new TorchFileError(`${path}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
+
+function mapTensors(
+  archive: TorchArchive,
+  references: ReadonlyMap<string, TensorReference>,
+): ReadonlyMap<string, Tensor> {
+  for (const [name, reference] of references) refuseShortStorage(archive, name, reference);
+  return scope(() => {
+    const file = from_file(archive.path, false, archive.fileBytes, { dtype: "uint8" });
+    return new Map([...references].map(([name, reference]) => [name, tensorOf(file, archive, reference)]));
+  });
+}
+
+function refuseShortStorage({ storages }: TorchArchive, name: string, { storage }: TensorReference): void {
+  const range = storages.get(storage.key);
+  const wanted = storage.length * bytesPerElement[storage.dtype];
+  if (range === undefined) throw new TorchFileError(`"${name}" lies in storage "${storage.key}", which is missing`);
+  if (range.length < wanted) {
+    throw new TorchFileError(
+      `"${name}" lies in storage "${storage.key}" of ${wanted} bytes, but the file has ${range.length} of them`,
+    );
+  }
+}
+
+function tensorOf(
+  file: Tensor,
+  { storages }: TorchArchive,
+  { storage, offset, shape, strides }: TensorReference,
+): Tensor {
+  const { start } = storages.get(storage.key)!;
+  const width = bytesPerElement[storage.dtype];
+  const bytes = file.slice(0, start, start + storage.length * width);
+  const elements = (start % width === 0 ? bytes : bytes.clone()).view(storage.dtype);
+  const window = elements.slice(0, offset);
+  return callOperator("aten::as_strided", "", [window, shape, strides, undefined]) as Tensor;
+}
