@@ -1,8 +1,9 @@
 // `npm run bench -- train`: measures parts, all of them by default, on this machine and prints tables or JSON.
 import { parseArgs } from "node:util";
+import { benchEvaluate } from "./evaluate.js";
 import { benchTrain, measureVariant } from "./train.js";
 
-const usage = `usage: npm run bench -- [train …] [options]
+const usage = `usage: npm run bench -- [train evaluate …] [options]
   --model NAME   model of the training step (default yolov9-t)
   --imgsz N      image size (default 320)
   --batch N      images a step (default 16)
@@ -37,6 +38,7 @@ export interface Report {
 
 const parts: Record<string, () => Report> = {
   train: () => benchTrain(options),
+  evaluate: benchEvaluate,
 };
 
 function main(): void {

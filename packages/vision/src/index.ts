@@ -24,16 +24,43 @@ export { resizeArea, resizeAreaInto, resizeBilinear, resizeBilinearInto, type Re
 // Predictions
 export { nonMaxSuppression, type Detections, type NmsOptions } from "./nms.js";
 
+// Masks
+export { mergeRles, maskFromRle, rleArea, rleBox, rleFromCounts, rleFromMask, rleIou, type Rle } from "./rle.js";
+export { rleFromString, rleToString } from "./rle-string.js";
+export { rleFromBox, rleFromPolygon, rleFromPolygons } from "./polygon-rle.js";
+
 // Evaluation
-export type { ImageDetections, ImageTruth } from "./evaluation-input.js";
+export type {
+  ImageDetections,
+  ImageTruth,
+  KeypointDetections,
+  KeypointTruth,
+  MaskDetections,
+  MaskTruth,
+} from "./evaluation-input.js";
+export type { CocoClassFigures, CocoFigures, CocoKeypointFigures, CocoResult, ObjectCounts } from "./coco-figures.js";
 export {
   evaluateBoxes,
-  type CocoClassFigures,
-  type CocoFigures,
-  type CocoResult,
+  evaluateKeypoints,
+  evaluateMasks,
   type EvaluateBoxesOptions,
+  type EvaluateKeypointsOptions,
 } from "./coco-evaluator.js";
-export { evaluationInputFromCoco, type CocoAnnotations, type CocoDetection } from "./coco-json.js";
+export {
+  COCO_IOU_TYPES,
+  evaluateCoco,
+  evaluationInputFromCoco,
+  rleFromCoco,
+  type CocoAnnotation,
+  type CocoAnnotations,
+  type CocoDetection,
+  type CocoEvaluation,
+  type CocoImageId,
+  type CocoIouType,
+  type CocoSegmentation,
+  type EvaluateCocoOptions,
+} from "./coco-json.js";
+export { keypointSimilarity, PERSON_SIGMAS, type AnnotatedKeypoints } from "./keypoint-similarity.js";
 export {
   detectionMetrics,
   type ClassDetectionFigures,
