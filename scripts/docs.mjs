@@ -12,6 +12,7 @@ const schemas = {
   export: config.ExportConfig,
   detect: config.DetectConfig,
   info: config.InfoConfig,
+  evaluate: config.EvaluateConfig,
 };
 
 const MARKED = /<!-- table: (\w+) -->\n[\s\S]*?<!-- end -->/g;

@@ -3,12 +3,7 @@
  * coco-json.ts. For precision, recall and F1 at one confidence, as shown during training, see detection-metrics.ts.
  */
 
-import {
-  cocoKeypointResult,
-  cocoResult,
-  type CocoKeypointFigures,
-  type CocoResult,
-} from "./coco-figures.js";
+import { cocoKeypointResult, cocoResult, type CocoKeypointFigures, type CocoResult } from "./coco-figures.js";
 import type { EvaluationImage, RowRange } from "./coco-precision.js";
 import {
   checkEvaluationInput,

@@ -6,7 +6,13 @@
 
 import type { CocoKeypointFigures, CocoResult } from "./coco-figures.js";
 import { evaluateBoxes, evaluateKeypoints, evaluateMasks, keypointExtent } from "./coco-evaluator.js";
-import type { ImageDetections, ImageTruth, KeypointDetections, KeypointTruth, ObjectFlags } from "./evaluation-input.js";
+import type {
+  ImageDetections,
+  ImageTruth,
+  KeypointDetections,
+  KeypointTruth,
+  ObjectFlags,
+} from "./evaluation-input.js";
 import type { MaskDetections, MaskTruth } from "./evaluation-input.js";
 import { rleFromBox, rleFromPolygons } from "./polygon-rle.js";
 import { rleArea, rleBox, rleFromCounts, type Rle } from "./rle.js";
@@ -14,8 +20,7 @@ import { rleFromString } from "./rle-string.js";
 
 /** Outlines, or run lengths, plain or as text; `size` is height, width. */
 export type CocoSegmentation =
-  | readonly (readonly number[])[]
-  | { readonly size: readonly number[]; readonly counts: string | readonly number[] };
+  readonly (readonly number[])[] | { readonly size: readonly number[]; readonly counts: string | readonly number[] };
 
 export type CocoImageId = number | string;
 
@@ -283,10 +288,7 @@ function annotatedPoints(points: readonly number[]): number {
   return points.filter((visibility, i) => i % 3 === 2 && visibility > 0).length;
 }
 
-function flagsOf(
-  rows: readonly CocoAnnotation[],
-  areaOf: (row: CocoAnnotation, index: number) => number,
-): ObjectFlags {
+function flagsOf(rows: readonly CocoAnnotation[], areaOf: (row: CocoAnnotation, index: number) => number): ObjectFlags {
   return {
     classes: Float64Array.from(rows, ({ category_id }) => category_id),
     // The API has an "ignore" flag too, but overwrites it with this one.
@@ -371,7 +373,9 @@ export function rleFromCoco(segmentation: CocoSegmentation, size: () => readonly
 
 function sizeOf({ id, width, height }: CocoRows["images"][number]): [height: number, width: number] {
   if (width !== undefined && height !== undefined) return [height, width];
-  throw new RangeError(`the image with id ${JSON.stringify(id)} needs width and height, since there are outlines in it`);
+  throw new RangeError(
+    `the image with id ${JSON.stringify(id)} needs width and height, since there are outlines in it`,
+  );
 }
 
 function nameOf(row: Row, what: string): string {

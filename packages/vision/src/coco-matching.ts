@@ -3,7 +3,6 @@
  * most. What "resemble" means (box IoU, mask IoU, keypoint similarity) is decided by the caller, who gives the numbers.
  */
 
-
 export const MATCH = {
   /** The detection is counted and took nothing. */
   falsePositive: 0,

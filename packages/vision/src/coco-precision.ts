@@ -273,7 +273,12 @@ function precisionAndRecall(
  * Best precision at or beyond each recall 0, 0.01 … 1, and 0 where that recall is not reached.
  * @param precisionAtHits precision at the first, second … true positive, overwritten. @param out filled from `offset` on
  */
-export function sampleEnvelope(precisionAtHits: Float64Array, objects: number, out: Float64Array, offset: number): void {
+export function sampleEnvelope(
+  precisionAtHits: Float64Array,
+  objects: number,
+  out: Float64Array,
+  offset: number,
+): void {
   const hits = precisionAtHits.length;
   for (let i = hits - 2; i >= 0; i--) precisionAtHits[i] = Math.max(precisionAtHits[i]!, precisionAtHits[i + 1]!);
   let hit = 0;

@@ -67,3 +67,9 @@ export {
   type DetectionFigures,
   type DetectionMetrics,
 } from "./detection-metrics.js";
+export {
+  vocAveragePrecision,
+  type VocClassFigures,
+  type VocFigures,
+  type VocOptions,
+} from "./voc-average-precision.js";

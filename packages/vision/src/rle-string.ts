@@ -19,7 +19,7 @@ const MOST_GROUPS = 7;
  */
 export function rleFromString(text: string, height: number, width: number): Rle {
   const counts: number[] = [];
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     let value = 0;
     let group = 0;
     for (let more = true; more; group++) {
@@ -43,7 +43,7 @@ export function rleToString({ counts }: Rle): string {
   let text = "";
   for (let i = 0; i < counts.length; i++) {
     let value = i > 2 ? counts[i]! - counts[i - 2]! : counts[i]!;
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       const bits = ((value % MORE) + MORE) % MORE;
       value = Math.floor(value / MORE);
       more = (bits & SIGN) !== 0 ? value !== -1 : value !== 0;

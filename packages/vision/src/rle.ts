@@ -27,7 +27,9 @@ export function rleFromCounts(counts: ArrayLike<number>, height: number, width: 
     total += count;
   }
   if (total !== height * width) {
-    throw new RangeError(`run lengths sum to ${total}, but a mask of ${height} x ${width} has ${height * width} pixels`);
+    throw new RangeError(
+      `run lengths sum to ${total}, but a mask of ${height} x ${width} has ${height * width} pixels`,
+    );
   }
   return { height, width, counts: Uint32Array.from(counts) };
 }

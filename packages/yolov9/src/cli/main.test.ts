@@ -24,7 +24,7 @@ describe("yolov9", () => {
     process.exitCode = undefined;
   });
 
-  it.each(["train", "val", "export", "detect", "info", "doctor"])("explains %s with examples", async (command) => {
+  it.each(["train", "val", "evaluate", "export", "detect", "info", "doctor"])("explains %s with examples", async (command) => {
     expect(await run([command, "--help"])).toBe(0);
     expect(out).toMatch(new RegExp(`Examples:\\n  yolov9 ${command}`));
     expect(err).toBe("");

@@ -5,6 +5,7 @@
 import { Command, CommanderError } from "commander";
 import { addDetectCommand } from "./detect.js";
 import { addDoctorCommand } from "./doctor.js";
+import { addEvaluateCommand } from "./evaluate.js";
 import { addExportCommand } from "./export.js";
 import { addInfoCommand } from "./info.js";
 import { addTrainCommand } from "./train.js";
@@ -25,6 +26,7 @@ export function yolov9Program(): Command {
     .configureHelp({ showGlobalOptions: false });
   addTrainCommand(program);
   addValCommand(program);
+  addEvaluateCommand(program);
   addExportCommand(program);
   addDetectCommand(program);
   addInfoCommand(program);

@@ -5,6 +5,7 @@ export { ValConfig, SPLITS } from "./val-config.js";
 export { ExportConfig } from "./export-config.js";
 export { DetectConfig } from "./detect-config.js";
 export { InfoConfig } from "./info-config.js";
+export { EvaluateConfig } from "./evaluate-config.js";
 // Reading
 export { addConfigOptions } from "./options.js";
 export { ConfigError, parseConfig, resolveConfig } from "./resolve.js";
