@@ -1,9 +1,10 @@
 // `npm run bench -- train`: measures parts, all of them by default, on this machine and prints tables or JSON.
 import { parseArgs } from "node:util";
 import { benchEvaluate } from "./evaluate.js";
+import { benchNms } from "./nms.js";
 import { benchTrain, measureVariant } from "./train.js";
 
-const usage = `usage: npm run bench -- [train evaluate …] [options]
+const usage = `usage: npm run bench -- [train evaluate nms …] [options]
   --model NAME   model of the training step (default yolov9-t)
   --imgsz N      image size (default 320)
   --batch N      images a step (default 16)
@@ -39,6 +40,7 @@ export interface Report {
 const parts: Record<string, () => Report> = {
   train: () => benchTrain(options),
   evaluate: benchEvaluate,
+  nms: benchNms,
 };
 
 function main(): void {

@@ -22,7 +22,7 @@ export {
 export { resizeArea, resizeAreaInto, resizeBilinear, resizeBilinearInto, type ResizeTarget } from "./resize.js";
 
 // Predictions
-export { nonMaxSuppression, type Detections, type NmsOptions } from "./nms.js";
+export { nonMaxSuppression, NMS_METHODS, type Detections, type NmsMethod, type NmsOptions } from "./nms.js";
 
 // Masks
 export { mergeRles, maskFromRle, rleArea, rleBox, rleFromCounts, rleFromMask, rleIou, type Rle } from "./rle.js";

@@ -122,7 +122,7 @@ function averagePrecisions(verdicts: readonly boolean[], objects: number): { are
   const area = precision.reduce((sum, value) => sum + value / objects, 0);
   // Recall k / objects is reached with hit k; the small number keeps 0.1 * 3 from asking for more than three of ten.
   const at = (recall: number) => precision[Math.max(Math.ceil(recall * objects - 1e-9), 1) - 1] ?? 0;
-  const elevenPoints = ELEVEN_POINTS.reduce((sum, recall) => sum + at(recall) / ELEVEN_POINTS.length, 0);
+  const elevenPoints = ELEVEN_POINTS.reduce((sum, recall) => sum + at(recall), 0) / ELEVEN_POINTS.length;
   return { area, elevenPoints };
 }
 
