@@ -64,6 +64,7 @@ export { keypointSimilarity, PERSON_SIGMAS, type AnnotatedKeypoints } from "./ke
 export {
   detectionMetrics,
   type ClassDetectionFigures,
+  type DetectionCurves,
   type DetectionFigures,
   type DetectionMetrics,
 } from "./detection-metrics.js";
@@ -73,3 +74,13 @@ export {
   type VocFigures,
   type VocOptions,
 } from "./voc-average-precision.js";
+export {
+  judgeDetections,
+  VERDICTS,
+  type JudgedDetection,
+  type Verdict,
+  type VerdictThresholds,
+} from "./detection-verdicts.js";
+export { ERROR_KINDS, errorBreakdown, type ErrorBreakdown, type ErrorCost, type ErrorKind } from "./error-breakdown.js";
+export { calibration, type Calibration, type CalibrationBin, type CalibrationOptions } from "./calibration.js";
+export { confusionMatrix, type ConfusionMatrix, type ConfusionOptions } from "./confusion-matrix.js";

@@ -24,11 +24,14 @@ describe("yolov9", () => {
     process.exitCode = undefined;
   });
 
-  it.each(["train", "val", "evaluate", "export", "detect", "info", "doctor"])("explains %s with examples", async (command) => {
-    expect(await run([command, "--help"])).toBe(0);
-    expect(out).toMatch(new RegExp(`Examples:\\n  yolov9 ${command}`));
-    expect(err).toBe("");
-  });
+  it.each(["train", "val", "evaluate", "export", "detect", "info", "doctor"])(
+    "explains %s with examples",
+    async (command) => {
+      expect(await run([command, "--help"])).toBe(0);
+      expect(out).toMatch(new RegExp(`Examples:\\n  yolov9 ${command}`));
+      expect(err).toBe("");
+    },
+  );
 
   it("exits 2 for a wrong command line, naming the nearest right one", async () => {
     expect(await run(["valid"])).toBe(2);
