@@ -23,9 +23,9 @@ export async function markedFigure(image: MarkedImage): Promise<string> {
     .jpeg({ quality: JPEG_QUALITY })
     .toBuffer();
   // Lines and letters keep their size on the page whatever the image's.
-  const unit = Math.max(width, height) / 360;
+  const unit = Math.max(width, height) / 520;
   const boxes = [
-    ...missed.map(({ box, name }) => boxMark(box, MISSED, unit, `${name}, missed`, true)),
+    ...missed.map(({ box, name }) => boxMark(box, MISSED, unit, name, `${name}, missed`)),
     ...[...detections].reverse().map((detection) => detectionMark(detection, unit)),
   ];
   return (
@@ -48,28 +48,27 @@ function summary({ detections, missed }: MarkedImage, errors: number): string {
 
 function detectionMark({ box, name, score, verdict }: MarkedDetection, unit: number): string {
   const text = `${name} ${score.toFixed(2)}`;
-  if (verdict === "hit") return boxMark(box, RIGHT, unit, text, false);
-  if (verdict === "excused") return boxMark(box, EXCUSED, unit, `${text}, on a crowd`, false);
-  return boxMark(box, WRONG, unit, `${text}, ${verdict}`, false);
+  const colour = verdict === "hit" ? RIGHT : verdict === "excused" ? EXCUSED : WRONG;
+  return boxMark(box, colour, unit, text, `${text}, ${verdict}`);
 }
 
-/** An outline with its text above the upper left corner, or below it at the image's upper edge. */
+/** An outline, dashed for what was missed, with its text above the upper left corner, or below it at the image's upper edge. */
 function boxMark(
   [x1, y1, x2, y2]: readonly [number, number, number, number],
   colour: string,
   unit: number,
   text: string,
-  dashed: boolean,
+  hint: string,
 ): string {
-  const size = 9 * unit;
+  const size = 8 * unit;
   const y = y1 > size * 1.3 ? y1 - 0.35 * size : y1 + size;
-  const dash = dashed ? ` stroke-dasharray="${round(4 * unit)} ${round(3 * unit)}"` : "";
+  const dash = colour === MISSED ? ` stroke-dasharray="${round(4 * unit)} ${round(3 * unit)}"` : "";
   return (
-    `<g><title>${escapeHtml(text)}</title>` +
+    `<g><title>${escapeHtml(hint)}</title>` +
     `<rect x="${round(x1)}" y="${round(y1)}" width="${round(x2 - x1)}" height="${round(y2 - y1)}" fill="none" ` +
-    `stroke="${colour}" stroke-width="${round(1.5 * unit)}"${dash}/>` +
+    `stroke="${colour}" stroke-width="${round(1.2 * unit)}"${dash}/>` +
     `<text x="${round(x1)}" y="${round(y)}" font-size="${round(size)}" font-family="sans-serif" fill="#fff" ` +
-    `stroke="${colour}" stroke-width="${round(2.5 * unit)}" paint-order="stroke">${escapeHtml(text)}</text></g>`
+    `stroke="${colour}" stroke-width="${round(2 * unit)}" paint-order="stroke">${escapeHtml(text)}</text></g>`
   );
 }
 

@@ -27,7 +27,7 @@ export async function writeValidationFolder(
   mkdirSync(folder, { recursive: true });
   const confusion = { names: [...names, "background"], counts: confusionRows(analysis) };
   const json = { ...validationJson(result, analysis), confusion };
-  writeWhole(join(folder, "results.json"), `${JSON.stringify(json, undefined, 2)}\n`);
+  writeWhole(join(folder, "results.json"), `${JSON.stringify(json)}\n`);
   writeWhole(join(folder, "args.yaml"), stringify(config));
   const plots = validationPlots(result, analysis, names);
   for (const { name, svg } of plots) writeWhole(join(folder, `${name}.svg`), svg);

@@ -10,6 +10,8 @@ export interface Plot {
   readonly name: string;
   readonly title: string;
   readonly svg: string;
+  /** Whether it needs the width of a page. */
+  readonly wide?: boolean;
 }
 
 type Curves = ValidationAnalysis["curves"];
@@ -41,11 +43,11 @@ export function validationPlots(
     plot("r-curve", "Recall by confidence", (title) =>
       curveChart(title, "confidence", "recall", curves, ({ recall }) => recall, result.confidence),
     ),
-    confusionPlot(analysis.confusion, names),
     plot("errors", "What each kind of error costs in AP50", (title) => errorChart(title, analysis.errors)),
     plot("calibration", `Calibration (expected error ${analysis.calibration.expectedError.toFixed(3)})`, (title) =>
       calibrationChart(title, analysis.calibration),
     ),
+    confusionPlot(analysis.confusion, names),
   ];
 }
 
@@ -191,7 +193,7 @@ function confusionPlot({ size, counts }: ConfusionMatrix, names: readonly string
     side + gap + 130,
     side + gap + 96,
   );
-  return { name: "confusion-matrix", title, svg };
+  return { name: "confusion-matrix", title, svg, wide: many };
 }
 
 function sum(values: readonly number[]): number {
@@ -252,7 +254,7 @@ function calibrationChart(title: string, { bins }: Calibration): ChartOption {
         type: "line",
         name: "perfect",
         color: GREY,
-        showSymbol: false,
+        symbol: "none",
         lineStyle: { type: "dashed" },
         data: [[0, 0], [1, 1]], // prettier-ignore
       },

@@ -29,8 +29,10 @@ th:first-child, td:first-child { text-align: left; padding-left: 0; }
 .tile b { display: block; font-size: 22px; font-weight: 600; } .tile span { color: #6b7280; font-size: 13px; }
 .plots { display: grid; grid-template-columns: repeat(auto-fill, minmax(540px, 1fr)); gap: 16px; align-items: start; }
 .plots figure, .images figure { margin: 0; border: 1px solid #e5e7eb; border-radius: 8px; overflow: hidden; }
+.plots .wide { grid-column: 1 / -1; }
 .plots svg { width: 100%; height: auto; display: block; }
-.images { display: grid; grid-template-columns: repeat(auto-fill, minmax(360px, 1fr)); gap: 16px; }
+.images { display: grid; grid-template-columns: repeat(auto-fill, minmax(520px, 1fr)); gap: 16px; align-items: start; }
+summary { cursor: pointer; }
 .images svg { width: 100%; height: auto; display: block; background: #f3f4f6; }
 .images figcaption { padding: 8px 12px; font-size: 13px; color: #374151; overflow-wrap: anywhere; }
 .key { display: inline-block; width: 14px; height: 14px; border: 3px solid; vertical-align: -3px; margin: 0 4px 0 12px; }
@@ -58,17 +60,9 @@ export function validationReport(content: ReportContent): string {
       analysis.sizes.map(({ size, objects, AP, AR }) => [SIZES[size], String(objects), figure(AP), figure(AR)]),
     ),
     `<h2>By class</h2>`,
-    table(
-      ["class", "images", "objects", "precision", "recall", "F1", "AP50", "AP"],
-      result.perClass.map(({ name, images: inImages, instances, precision, recall, f1, AP50, AP }) => [
-        name,
-        String(inImages),
-        String(instances),
-        ...[precision, recall, f1, AP50, AP].map(figure),
-      ]),
-    ),
+    classTable(result),
     `<h2>Plots</h2>`,
-    `<div class="plots">${plots.map(({ svg }) => `<figure>${svg}</figure>`).join("\n")}</div>`,
+    `<div class="plots">${plots.map(plotFigure).join("\n")}</div>`,
     ...worst(images, result.confidence),
   ];
   return `<!doctype html>
@@ -84,6 +78,27 @@ ${body.join("\n")}
 </body>
 </html>
 `;
+}
+
+function plotFigure({ svg, wide }: Plot): string {
+  return `<figure${wide === true ? ' class="wide"' : ""}>${svg}</figure>`;
+}
+
+/** With more classes than this the table is folded. */
+const MOST_OPEN_CLASSES = 20;
+
+function classTable({ perClass }: ValidationResult): string {
+  const rows = table(
+    ["class", "images", "objects", "precision", "recall", "F1", "AP50", "AP"],
+    perClass.map(({ name, images, instances, precision, recall, f1, AP50, AP }) => [
+      name,
+      String(images),
+      String(instances),
+      ...[precision, recall, f1, AP50, AP].map(figure),
+    ]),
+  );
+  if (perClass.length <= MOST_OPEN_CLASSES) return rows;
+  return `<details><summary>${perClass.length} classes</summary>${rows}</details>`;
 }
 
 const SIZES = { small: "small, up to 32² px", medium: "medium, up to 96² px", large: "large" } as const;
