@@ -114,7 +114,7 @@ function checkOptions(predictions: Float32Array, options: NmsOptions): void {
     );
   }
   if (options.method !== undefined && !NMS_METHODS.includes(options.method)) {
-    throw new RangeError(`there is no suppression "${String(options.method)}"; known: ${NMS_METHODS.join(", ")}`);
+    throw new RangeError(`there is no suppression "${options.method}"; known: ${NMS_METHODS.join(", ")}`);
   }
   if (!(confidence >= 0 && confidence <= 1)) throw new RangeError(`confidence ${confidence} is not within 0 … 1`);
   if (!(iou >= 0 && iou <= 1)) throw new RangeError(`IoU threshold ${iou} is not within 0 … 1`);

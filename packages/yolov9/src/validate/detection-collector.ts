@@ -85,7 +85,8 @@ export class DetectionCollector {
       const name = names[classId] ?? String(classId);
       return { name, images: imagesOf.get(classId) ?? 0, instances: objects, precision, recall, f1, AP50, AP };
     });
-    const { perClass: _, objects: objectsBySize, ...figures } = coco;
+    const { AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, ARs, ARm, ARl, objects: objectsBySize } = coco;
+    const figures = { AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, ARs, ARm, ARl };
     const { precision, recall, f1, confidence, objects: instances } = atBestF1;
     const images = this.samples.length;
     return { ...figures, precision, recall, f1, confidence, perClass, images, instances, objectsBySize };
