@@ -1,10 +1,12 @@
 // `npm run bench -- train`: measures parts, all of them by default, on this machine and prints tables or JSON.
 import { parseArgs } from "node:util";
+import { benchEvaluate } from "./evaluate.js";
+import { benchNms } from "./nms.js";
 import { benchPgi } from "./pgi.js";
 import { benchTrain } from "./train.js";
 import { answerStepRequest } from "./training-step.js";
 
-const usage = `usage: npm run bench -- [train pgi …] [options]
+const usage = `usage: npm run bench -- [train pgi evaluate nms …] [options]
   --model NAME   model of the training step (default yolov9-t)
   --imgsz N      image size (default 320)
   --batch N      images a step (default 16)
@@ -40,6 +42,8 @@ export interface Report {
 const parts: Record<string, () => Report> = {
   train: () => benchTrain(options),
   pgi: () => benchPgi(options),
+  evaluate: benchEvaluate,
+  nms: benchNms,
 };
 
 function main(): void {

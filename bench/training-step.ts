@@ -12,6 +12,7 @@ import {
   type AuxiliaryOptions,
   type Targets,
 } from "yolov9";
+import { seededRandom } from "./random.js";
 import { median } from "./statistics.js";
 
 export interface StepOptions {
@@ -111,8 +112,7 @@ function stopwatch(): () => number {
 
 /** The same boxes at every run, 5 to 25 % of the image wide and high. */
 function randomTargets(batch: number, size: number): Targets {
-  let state = 1;
-  const random = () => (state = (state * 16807) % 2147483647) / 2147483647; // Lehmer's generator
+  const random = seededRandom(1);
   const side = () => 0.05 + 0.2 * random();
   const rows = Array.from({ length: batch * objectsPerImage }, (_, index) => {
     const image = Math.floor(index / objectsPerImage);

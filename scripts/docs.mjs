@@ -15,6 +15,7 @@ const schemas = {
   import: config.ImportConfig,
   download: config.DownloadConfig,
   info: config.InfoConfig,
+  evaluate: config.EvaluateConfig,
 };
 
 const DRAWN = ["yolov9-t", "yolov9-c"];

@@ -9,6 +9,7 @@ import {
   nonMaxSuppression,
   toPlanarFloat,
   type LetterboxGeometry,
+  type NmsMethod,
   type RgbImage,
 } from "@yolov9/vision";
 import type { InferenceSession } from "onnxruntime-web";
@@ -38,6 +39,10 @@ export interface DetectOptions {
   readonly agnostic?: boolean;
   /** Whether one place may yield several classes. Default false: its best class only. */
   readonly multiLabel?: boolean;
+  /** How boxes suppress one another: "greedy" (default) drops the weaker one, the others lower its score. */
+  readonly method?: NmsMethod;
+  /** Width of the curve of "soft-gaussian" and "matrix". Default 0.5. */
+  readonly sigma?: number;
 }
 
 export interface LoadOptions extends ModelCardOptions {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { evaluateBoxes, type CocoFigures } from "./coco-evaluator.js";
+import { evaluateBoxes } from "./coco-evaluator.js";
+import type { CocoFigures } from "./coco-figures.js";
 import { evaluationInputFromCoco, type CocoAnnotations, type CocoDetection } from "./coco-json.js";
 
 const FIXTURES = new URL("../../../../shared/fixtures/coco-eval/", import.meta.url);

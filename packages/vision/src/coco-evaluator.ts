@@ -1,58 +1,27 @@
 /**
- * COCO's twelve figures for boxes, equal to those of the original COCO API. It compares numbers only: reading files is the caller's.
- * For precision, recall and F1 at one confidence, as shown during training, see detection-metrics.ts.
+ * COCO's figures for boxes, masks and keypoints, equal to those of the original COCO API. Numbers only: parsed COCO files come in through
+ * coco-json.ts. For precision, recall and F1 at one confidence, as shown during training, see detection-metrics.ts.
  */
 
-import { classPrecisions, RECALL_POINTS, type ClassPrecision, type EvaluationSet } from "./coco-precision.js";
+import { cocoKeypointResult, cocoResult, type CocoKeypointFigures, type CocoResult } from "./coco-figures.js";
+import type { EvaluationImage, RowRange } from "./coco-precision.js";
 import {
   checkEvaluationInput,
-  COCO_IOU_THRESHOLDS,
   type ImageDetections,
   type ImageTruth,
+  type KeypointDetections,
+  type KeypointTruth,
+  type MaskDetections,
+  type MaskTruth,
+  type ObjectFlags,
 } from "./evaluation-input.js";
-
-/** Average precision and recall, 0 … 1, or -1 where there is no object to find. `AR10`: at most 10 detections a class and picture. */
-export interface CocoFigures {
-  readonly AP: number;
-  readonly AP50: number;
-  readonly AP75: number;
-  readonly APs: number;
-  readonly APm: number;
-  readonly APl: number;
-  readonly AR1: number;
-  readonly AR10: number;
-  readonly AR100: number;
-  readonly ARs: number;
-  readonly ARm: number;
-  readonly ARl: number;
-}
-
-export interface CocoClassFigures extends CocoFigures {
-  readonly classId: number;
-  /** Objects that count: no crowds. */
-  readonly objects: number;
-}
-
-export interface CocoResult extends CocoFigures {
-  /** Every class that occurs in truth or detections, by ascending number. */
-  readonly perClass: readonly CocoClassFigures[];
-}
+import { keypointSimilarity, PERSON_SIGMAS } from "./keypoint-similarity.js";
+import { boxesOverlap, overlappingRleIou, rleArea, rleBox } from "./rle.js";
 
 export interface EvaluateBoxesOptions {
   /** `xyxy` corners (default) or COCO's own `xywh`, whose arithmetic is then reproduced to the last bit. */
   readonly boxFormat?: "xyxy" | "xywh";
 }
-
-/** All, small (up to 32²), medium (up to 96²) and large objects. */
-const AREA_RANGES = [
-  { from: 0, to: 1e10 },
-  { from: 0, to: 32 ** 2 },
-  { from: 32 ** 2, to: 96 ** 2 },
-  { from: 96 ** 2, to: 1e10 },
-] as const;
-const [ALL, SMALL, MEDIUM, LARGE] = [0, 1, 2, 3] as const;
-
-const MAX_DETECTIONS = [1, 10, 100] as const;
 
 /**
  * Evaluate detected boxes.
@@ -66,91 +35,153 @@ export function evaluateBoxes(
   { boxFormat = "xyxy" }: EvaluateBoxesOptions = {},
 ): CocoResult {
   checkEvaluationInput(truths, detections);
-  const classes = classPrecisions(boxSet(truths, detections, boxFormat), {
-    thresholds: COCO_IOU_THRESHOLDS,
-    areaRanges: AREA_RANGES,
-    maxDetections: MAX_DETECTIONS,
-  });
-  const perClass = classes.map((one) => ({ classId: one.classId, objects: one.objects[ALL]!, ...figures([one]) }));
-  return { ...figures(classes), perClass };
-}
-
-function figures(classes: readonly ClassPrecision[]): CocoFigures {
-  return {
-    AP: averagePrecision(classes, ALL),
-    AP50: averagePrecision(classes, ALL, 0),
-    AP75: averagePrecision(classes, ALL, 5),
-    APs: averagePrecision(classes, SMALL),
-    APm: averagePrecision(classes, MEDIUM),
-    APl: averagePrecision(classes, LARGE),
-    AR1: averageRecall(classes, ALL, 0),
-    AR10: averageRecall(classes, ALL, 1),
-    AR100: averageRecall(classes, ALL, 2),
-    ARs: averageRecall(classes, SMALL, 2),
-    ARm: averageRecall(classes, MEDIUM, 2),
-    ARl: averageRecall(classes, LARGE, 2),
-  };
-}
-
-/** Mean over classes, recalls and thresholds, or at the one threshold COCO_IOU_THRESHOLDS[threshold]. */
-function averagePrecision(classes: readonly ClassPrecision[], range: number, threshold?: number): number {
-  const rows = classes.map(({ precision }) =>
-    threshold === undefined
-      ? precision[range]!
-      : precision[range]!.subarray(threshold * RECALL_POINTS, (threshold + 1) * RECALL_POINTS),
-  );
-  return meanOfKnown(rows);
-}
-
-function averageRecall(classes: readonly ClassPrecision[], range: number, maxDetections: number): number {
-  const from = maxDetections * COCO_IOU_THRESHOLDS.length;
-  return meanOfKnown(classes.map(({ recall }) => recall[range]!.subarray(from, from + COCO_IOU_THRESHOLDS.length)));
-}
-
-function meanOfKnown(rows: readonly Float64Array[]): number {
-  let sum = 0;
-  let count = 0;
-  for (const row of rows) {
-    for (const value of row) {
-      if (value < 0) continue;
-      sum += value;
-      count++;
-    }
-  }
-  return count === 0 ? -1 : sum / count;
-}
-
-function boxSet(
-  truths: readonly ImageTruth[],
-  detections: readonly ImageDetections[],
-  boxFormat: "xyxy" | "xywh",
-): EvaluationSet {
   const toXywh = (boxes: ArrayLike<number>) => (boxFormat === "xywh" ? boxes : xywhFromXyxy(boxes));
   const truthBoxes = truths.map(({ boxes }) => toXywh(boxes));
-  const detectionBoxes = detections.map(({ boxes }) => toXywh(boxes));
-  const images = truths.map((truth, i) => {
-    const crowd = truth.crowd ?? new Uint8Array(truth.classes.length);
-    return {
-      truthClasses: truth.classes,
-      truthAreas: truth.areas ?? areasOf(truthBoxes[i]!),
-      truthCrowd: crowd,
-      truthIgnored: crowd,
-      detectionClasses: detections[i]!.classes,
-      detectionAreas: areasOf(detectionBoxes[i]!),
-      detectionScores: detections[i]!.scores,
-    };
-  });
-  return {
+  const foundBoxes = detections.map(({ boxes }) => toXywh(boxes));
+  const images = truths.map((truth, i) =>
+    evaluationImage(truth, detections[i]!, {
+      truth: truth.areas ?? areasOf(truthBoxes[i]!),
+      found: detections[i]!.areas ?? areasOf(foundBoxes[i]!),
+    }),
+  );
+  return cocoResult({
     images,
-    similarity(image, detectionRows, truthRows, out) {
+    similarity(image, found, truth, out) {
       const { truthCrowd } = images[image]!;
+      const a = foundBoxes[image]!;
+      const b = truthBoxes[image]!;
       let to = 0;
-      for (const d of detectionRows) {
-        for (const g of truthRows) {
-          out[to++] = cocoBoxIou(detectionBoxes[image]!, d, truthBoxes[image]!, g, truthCrowd[g] === 1);
+      for (let d = found.from; d < found.to; d++) {
+        for (let g = truth.from; g < truth.to; g++) {
+          const row = truth.rows[g]!;
+          out[to++] = cocoBoxIou(a, found.rows[d]!, b, row, truthCrowd[row] === 1);
         }
       }
     },
+  });
+}
+
+/**
+ * Evaluate detected masks.
+ * @param truths one entry a picture
+ * @param detections one entry a picture, in the same order
+ * @throws RangeError when lists or arrays do not belong together
+ */
+export function evaluateMasks(truths: readonly MaskTruth[], detections: readonly MaskDetections[]): CocoResult {
+  checkEvaluationInput(truths, detections);
+  const truthBoxes = truths.map(({ masks }) => masks.map(rleBox));
+  const foundBoxes = detections.map(({ masks }) => masks.map(rleBox));
+  const images = truths.map((truth, i) =>
+    evaluationImage(truth, detections[i]!, {
+      truth: truth.areas ?? truth.masks.map(rleArea),
+      found: detections[i]!.areas ?? detections[i]!.masks.map(rleArea),
+    }),
+  );
+  return cocoResult({
+    images,
+    similarity(image, found, truth, out) {
+      const { truthCrowd } = images[image]!;
+      let to = 0;
+      for (const d of rowsOf(found)) {
+        const mask = detections[image]!.masks[d]!;
+        for (const g of rowsOf(truth)) {
+          out[to++] = boxesOverlap(foundBoxes[image]![d]!, truthBoxes[image]![g]!)
+            ? overlappingRleIou(mask, truths[image]!.masks[g]!, truthCrowd[g] === 1)
+            : 0;
+        }
+      }
+    },
+  });
+}
+
+export interface EvaluateKeypointsOptions {
+  /** How precisely each point can be annotated; default those of COCO's 17 points of a person. */
+  readonly sigmas?: readonly number[];
+}
+
+/**
+ * Evaluate detected keypoints.
+ * @param truths one entry a picture; an object without annotated points is not counted
+ * @param detections one entry a picture, in the same order
+ * @throws RangeError when lists or arrays do not belong together, or an object has another number of points than there are sigmas
+ */
+export function evaluateKeypoints(
+  truths: readonly KeypointTruth[],
+  detections: readonly KeypointDetections[],
+  { sigmas = PERSON_SIGMAS }: EvaluateKeypointsOptions = {},
+): CocoResult<CocoKeypointFigures> {
+  checkEvaluationInput(truths, detections);
+  checkPoints(truths, sigmas.length, "truth");
+  checkPoints(detections, sigmas.length, "detections");
+  const images = truths.map((truth, i) =>
+    evaluationImage(truth, detections[i]!, {
+      truth: truth.areas ?? areasOf(truth.boxes),
+      found: detections[i]!.areas ?? detections[i]!.keypoints.map(keypointExtent),
+    }),
+  );
+  return cocoKeypointResult({
+    images,
+    similarity(image, found, truth, out) {
+      const { keypoints, boxes } = truths[image]!;
+      let to = 0;
+      const objects = Array.from(rowsOf(truth), (g) => ({
+        keypoints: keypoints[g]!,
+        box: [boxes[g * 4]!, boxes[g * 4 + 1]!, boxes[g * 4 + 2]!, boxes[g * 4 + 3]!] as const,
+        area: images[image]!.truthAreas[g]!,
+      }));
+      for (const d of rowsOf(found)) {
+        const points = detections[image]!.keypoints[d]!;
+        for (const object of objects) out[to++] = keypointSimilarity(points, object, sigmas);
+      }
+    },
+  });
+}
+
+/** Area of the box around all points, in square pixels. @param points [k*3] x y and anything */
+export function keypointExtent(points: ArrayLike<number>): number {
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let k = 0; k < points.length; k += 3) {
+    left = Math.min(left, points[k]!);
+    right = Math.max(right, points[k]!);
+    top = Math.min(top, points[k + 1]!);
+    bottom = Math.max(bottom, points[k + 1]!);
+  }
+  return points.length === 0 ? 0 : (right - left) * (bottom - top);
+}
+
+function checkPoints(
+  images: readonly { readonly keypoints: readonly ArrayLike<number>[] }[],
+  points: number,
+  what: string,
+): void {
+  for (const [image, { keypoints }] of images.entries()) {
+    const wrong = keypoints.find(({ length }) => length !== points * 3);
+    if (wrong === undefined) continue;
+    throw new RangeError(
+      `${what} of picture ${image}: an object has ${wrong.length} keypoint numbers, but ${points} sigmas need ${points * 3}`,
+    );
+  }
+}
+
+function rowsOf({ rows, from, to }: RowRange): Int32Array {
+  return rows.subarray(from, to);
+}
+
+function evaluationImage(
+  truth: ObjectFlags,
+  found: { readonly classes: ArrayLike<number>; readonly scores: ArrayLike<number> },
+  areas: { readonly truth: ArrayLike<number>; readonly found: ArrayLike<number> },
+): EvaluationImage {
+  const crowd = truth.crowd ?? new Uint8Array(truth.classes.length);
+  return {
+    truthClasses: truth.classes,
+    truthAreas: areas.truth,
+    truthCrowd: crowd,
+    truthIgnored: truth.ignored ?? crowd,
+    truthUncredited: truth.uncredited,
+    detectionClasses: found.classes,
+    detectionAreas: areas.found,
+    detectionScores: found.scores,
   };
 }
 

@@ -23,9 +23,20 @@ export interface DetectionFigures {
   readonly AP: number;
 }
 
+/** Curves of one class at IoU 0.5. */
+export interface DetectionCurves {
+  /** [1000] by confidence 0 … 1 */
+  readonly precision: Float64Array;
+  readonly recall: Float64Array;
+  readonly f1: Float64Array;
+  /** [101] best precision at or beyond each recall 0, 0.01 … 1 */
+  readonly precisionByRecall: Float64Array;
+}
+
 export interface ClassDetectionFigures extends DetectionFigures {
   readonly classId: number;
   readonly objects: number;
+  readonly curves: DetectionCurves;
 }
 
 export interface DetectionMetrics extends DetectionFigures {
@@ -58,12 +69,13 @@ export function detectionMetrics(
     .sort(([a], [b]) => a - b)
     .map(([classId, collected]) => ({ classId, objects: collected.objects, ...classCurves(collected) }));
   const best = bestConfidencePoint(classes.map(({ f1 }) => f1));
-  const perClass = classes.map(({ classId, objects, precision, recall, f1, averagePrecisions }) => ({
+  const perClass = classes.map(({ classId, objects, averagePrecisions, ...curves }) => ({
     classId,
     objects,
-    precision: precision[best]!,
-    recall: recall[best]!,
-    f1: f1[best]!,
+    curves,
+    precision: curves.precision[best]!,
+    recall: curves.recall[best]!,
+    f1: curves.f1[best]!,
     AP50: averagePrecisions[0]!,
     AP: mean([...averagePrecisions]),
   }));
@@ -135,11 +147,7 @@ function takeObject(truth: ImageTruth, found: ImageDetections, d: number, taken:
   return hits;
 }
 
-interface ClassCurves {
-  /** [1000] by confidence 0 … 1, at IoU 0.5 */
-  readonly precision: Float64Array;
-  readonly recall: Float64Array;
-  readonly f1: Float64Array;
+interface ClassCurves extends DetectionCurves {
   /** [10] by IoU threshold */
   readonly averagePrecisions: Float64Array;
 }
@@ -149,15 +157,19 @@ function classCurves({ objects, scores, hits }: CollectedClass): ClassCurves {
   const precision = new Float64Array(CONFIDENCE_POINTS);
   const recall = new Float64Array(CONFIDENCE_POINTS);
   const averagePrecisions = new Float64Array(COCO_IOU_THRESHOLDS.length);
+  const precisionByRecall = new Float64Array(RECALL_POINTS);
   if (order.length > 0) {
     for (let t = 0; t < averagePrecisions.length; t++) {
       const curve = precisionRecallCurve(order, hits, t, objects);
-      averagePrecisions[t] = areaUnderCurve(curve);
-      if (t === 0) sampleByConfidence(curve, order, scores, precision, recall);
+      const sampled = sampleByRecall(curve);
+      averagePrecisions[t] = areaUnder(sampled);
+      if (t > 0) continue;
+      precisionByRecall.set(sampled);
+      sampleByConfidence(curve, order, scores, precision, recall);
     }
   }
   const f1 = precision.map((p, i) => (p + recall[i]! > 0 ? (2 * p * recall[i]!) / (p + recall[i]!) : 0));
-  return { precision, recall, f1, averagePrecisions };
+  return { precision, recall, f1, precisionByRecall, averagePrecisions };
 }
 
 /** Precision and recall after each detection, best score first, between the ends (0, 1) and (1, 0): [detections + 2]. */
@@ -180,17 +192,17 @@ function precisionRecallCurve(order: Int32Array, hits: readonly number[], t: num
   return { precision, recall };
 }
 
-/** Area under the falling envelope of precision by the trapezoid rule over 101 recalls. */
-function areaUnderCurve({ precision, recall }: Curve): number {
+/** [101] The falling envelope of precision at recalls 0, 0.01 … 1. */
+function sampleByRecall({ precision, recall }: Curve): Float64Array {
   const envelope = precision.slice();
   for (let i = envelope.length - 2; i >= 0; i--) envelope[i] = Math.max(envelope[i]!, envelope[i + 1]!);
+  return Float64Array.from({ length: RECALL_POINTS }, (_, r) => interpolate(r / (RECALL_POINTS - 1), recall, envelope));
+}
+
+/** By the trapezoid rule. */
+function areaUnder(heights: Float64Array): number {
   let area = 0;
-  let previous = interpolate(0, recall, envelope);
-  for (let r = 1; r < RECALL_POINTS; r++) {
-    const height = interpolate(r / (RECALL_POINTS - 1), recall, envelope);
-    area += (previous + height) / 2 / (RECALL_POINTS - 1);
-    previous = height;
-  }
+  for (let r = 1; r < RECALL_POINTS; r++) area += (heights[r - 1]! + heights[r]!) / 2 / (RECALL_POINTS - 1);
   return area;
 }
 

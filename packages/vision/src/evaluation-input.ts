@@ -4,24 +4,64 @@
  * index of their lists.
  */
 
-/** Objects of one picture. */
-export interface ImageTruth {
-  /** [n*4] x1 y1 x2 y2 (or x y w h where an evaluator is told so) */
-  readonly boxes: ArrayLike<number>;
+import type { Rle } from "./rle.js";
+
+/** What is known of a picture's objects besides their shapes. */
+export interface ObjectFlags {
   /** [n] class numbers */
   readonly classes: ArrayLike<number>;
   /** [n] 1 where the row is a crowd: it excuses detections on it and never counts as missed. Default none. */
   readonly crowd?: ArrayLike<number> | undefined;
-  /** [n] areas in square pixels, which decide between small, medium and large. Default: of the boxes. */
+  /** [n] 1 where the row is not counted for another reason; it excuses one detection. Default the crowds. */
+  readonly ignored?: ArrayLike<number> | undefined;
+  /** [n] 1 where the row counts but earns its detection nothing: a quirk of COCO's API, see coco-json.ts. Default none. */
+  readonly uncredited?: ArrayLike<number> | undefined;
+  /** [n] areas in square pixels, which decide between small, medium and large. Default: of the shapes. */
+  readonly areas?: ArrayLike<number> | undefined;
+}
+
+/** Objects of one picture as boxes. */
+export interface ImageTruth extends ObjectFlags {
+  /** [n*4] x1 y1 x2 y2 (or x y w h where an evaluator is told so) */
+  readonly boxes: ArrayLike<number>;
+}
+
+/** Objects of one picture as masks. */
+export interface MaskTruth extends ObjectFlags {
+  /** [n] */
+  readonly masks: readonly Rle[];
+}
+
+/** Objects of one picture as keypoints. */
+export interface KeypointTruth extends ObjectFlags {
+  /** [n*4] x y w h */
+  readonly boxes: ArrayLike<number>;
+  /** [n] of [k*3]: x, y and visibility (0 not annotated, 1 hidden, 2 visible) of each point */
+  readonly keypoints: readonly ArrayLike<number>[];
+}
+
+interface Found {
+  /** [n] */
+  readonly scores: ArrayLike<number>;
+  readonly classes: ArrayLike<number>;
+  /** [n] areas in square pixels. Default: of the shapes. */
   readonly areas?: ArrayLike<number> | undefined;
 }
 
 /** Detections of one picture, in any order. */
-export interface ImageDetections {
+export interface ImageDetections extends Found {
   /** [n*4] in the same format as the truth's */
   readonly boxes: ArrayLike<number>;
-  readonly scores: ArrayLike<number>;
-  readonly classes: ArrayLike<number>;
+}
+
+export interface MaskDetections extends Found {
+  /** [n] */
+  readonly masks: readonly Rle[];
+}
+
+export interface KeypointDetections extends Found {
+  /** [n] of [k*3]: x, y and anything */
+  readonly keypoints: readonly ArrayLike<number>[];
 }
 
 /** The ten overlaps 0.50, 0.55 … 0.95 over which COCO averages, in the doubles in which its own evaluator has them. */
@@ -29,27 +69,49 @@ export const COCO_IOU_THRESHOLDS: readonly number[] = Array.from({ length: 10 },
   i === 9 ? 0.95 : 0.5 + i * ((0.95 - 0.5) / 9),
 );
 
+interface Shapes {
+  readonly boxes?: ArrayLike<number>;
+  readonly masks?: readonly Rle[];
+  readonly keypoints?: readonly ArrayLike<number>[];
+}
+
 /** @throws RangeError when the two lists, or the arrays of a picture, do not belong together */
-export function checkEvaluationInput(truths: readonly ImageTruth[], detections: readonly ImageDetections[]): void {
+export function checkEvaluationInput(
+  truths: readonly (ObjectFlags & Shapes)[],
+  detections: readonly (Found & Shapes)[],
+): void {
   if (truths.length !== detections.length) {
     throw new RangeError(
       `truth of ${truths.length} pictures but detections of ${detections.length}; give one entry a picture`,
     );
   }
-  for (const [image, { boxes, classes, crowd, areas }] of truths.entries()) {
+  for (const [image, truth] of truths.entries()) {
+    const { classes, crowd, ignored, areas } = truth;
     const n = classes.length;
-    if (boxes.length !== n * 4 || (crowd ?? classes).length !== n || (areas ?? classes).length !== n) {
+    const flags = [crowd, ignored, areas].every((values) => (values ?? classes).length === n);
+    if (!flags || !shapesFit(truth, n)) {
       throw new RangeError(
-        `truth of picture ${image}: ${n} classes need ${n * 4} box numbers, ${n} crowd flags and areas`,
+        `truth of picture ${image}: ${n} classes need ${shapesNeeded(truth, n)}, ${n} crowd flags and areas`,
       );
     }
   }
-  for (const [image, { boxes, classes, scores }] of detections.entries()) {
-    const n = scores.length;
-    if (boxes.length !== n * 4 || classes.length !== n) {
-      throw new RangeError(`detections of picture ${image}: ${n} scores need ${n * 4} box numbers and ${n} classes`);
+  for (const [image, found] of detections.entries()) {
+    const n = found.scores.length;
+    if (found.classes.length !== n || (found.areas ?? found.scores).length !== n || !shapesFit(found, n)) {
+      throw new RangeError(
+        `detections of picture ${image}: ${n} scores need ${shapesNeeded(found, n)} and ${n} classes`,
+      );
     }
   }
+}
+
+function shapesFit({ boxes, masks, keypoints }: Shapes, n: number): boolean {
+  return (boxes?.length ?? n * 4) === n * 4 && (masks?.length ?? n) === n && (keypoints?.length ?? n) === n;
+}
+
+function shapesNeeded({ masks, keypoints }: Shapes, n: number): string {
+  if (masks !== undefined) return `${n} masks`;
+  return keypoints === undefined ? `${n * 4} box numbers` : `${n} lists of keypoints`;
 }
 
 /** Row numbers by score, best first; equal scores keep their order. */

@@ -22,21 +22,65 @@ export {
 export { resizeArea, resizeAreaInto, resizeBilinear, resizeBilinearInto, type ResizeTarget } from "./resize.js";
 
 // Predictions
-export { nonMaxSuppression, type Detections, type NmsOptions } from "./nms.js";
+export { nonMaxSuppression, NMS_METHODS, type Detections, type NmsMethod, type NmsOptions } from "./nms.js";
+
+// Masks
+export { mergeRles, maskFromRle, rleArea, rleBox, rleFromCounts, rleFromMask, rleIou, type Rle } from "./rle.js";
+export { rleFromString, rleToString } from "./rle-string.js";
+export { rleFromBox, rleFromPolygon, rleFromPolygons } from "./polygon-rle.js";
 
 // Evaluation
-export type { ImageDetections, ImageTruth } from "./evaluation-input.js";
+export type {
+  ImageDetections,
+  ImageTruth,
+  KeypointDetections,
+  KeypointTruth,
+  MaskDetections,
+  MaskTruth,
+} from "./evaluation-input.js";
+export type { CocoClassFigures, CocoFigures, CocoKeypointFigures, CocoResult, ObjectCounts } from "./coco-figures.js";
 export {
   evaluateBoxes,
-  type CocoClassFigures,
-  type CocoFigures,
-  type CocoResult,
+  evaluateKeypoints,
+  evaluateMasks,
   type EvaluateBoxesOptions,
+  type EvaluateKeypointsOptions,
 } from "./coco-evaluator.js";
-export { evaluationInputFromCoco, type CocoAnnotations, type CocoDetection } from "./coco-json.js";
+export {
+  COCO_IOU_TYPES,
+  evaluateCoco,
+  evaluationInputFromCoco,
+  rleFromCoco,
+  type CocoAnnotation,
+  type CocoAnnotations,
+  type CocoDetection,
+  type CocoEvaluation,
+  type CocoImageId,
+  type CocoIouType,
+  type CocoSegmentation,
+  type EvaluateCocoOptions,
+} from "./coco-json.js";
+export { keypointSimilarity, PERSON_SIGMAS, type AnnotatedKeypoints } from "./keypoint-similarity.js";
 export {
   detectionMetrics,
   type ClassDetectionFigures,
+  type DetectionCurves,
   type DetectionFigures,
   type DetectionMetrics,
 } from "./detection-metrics.js";
+export {
+  vocAveragePrecision,
+  type VocClassFigures,
+  type VocFigures,
+  type VocOptions,
+} from "./voc-average-precision.js";
+export {
+  judgeDetections,
+  VERDICTS,
+  type JudgedDetection,
+  type Verdict,
+  type VerdictThresholds,
+} from "./detection-verdicts.js";
+export { ERROR_KINDS, errorBreakdown, type ErrorBreakdown, type ErrorCost, type ErrorKind } from "./error-breakdown.js";
+export { calibration, type Calibration, type CalibrationBin, type CalibrationOptions } from "./calibration.js";
+export { confusionMatrix, type ConfusionMatrix, type ConfusionOptions } from "./confusion-matrix.js";

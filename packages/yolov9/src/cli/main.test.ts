@@ -24,7 +24,7 @@ describe("yolov9", () => {
     process.exitCode = undefined;
   });
 
-  it.each(["train", "val", "export", "detect", "import", "download", "info", "doctor"])(
+  it.each(["train", "val", "evaluate", "export", "detect", "import", "download", "info", "doctor"])(
     "explains %s with examples",
     async (command) => {
       expect(await run([command, "--help"])).toBe(0);

@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { addDetectCommand } from "./detect.js";
 import { addDoctorCommand } from "./doctor.js";
 import { addDownloadCommand } from "./download.js";
+import { addEvaluateCommand } from "./evaluate.js";
 import { addExportCommand } from "./export.js";
 import { addImportCommand } from "./import.js";
 import { addInfoCommand } from "./info.js";
@@ -29,6 +30,7 @@ export function yolov9Program(): Command {
     .hook("preAction", (_, command) => loadPlugins(command.opts<{ plugin?: string[] }>().plugin ?? []));
   addTrainCommand(program);
   addValCommand(program);
+  addEvaluateCommand(program);
   addExportCommand(program);
   addDetectCommand(program);
   addImportCommand(program);

@@ -1,47 +1,58 @@
 /** `yolov9 val`: measures weights on a split of a data set. */
-import { writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { ValConfig } from "../config/index.js";
-import { configurationOf, describeCommand, printJson } from "./command.js";
+import { resultFolder } from "../result-folder.js";
+import { configurationOf, describeCommand, note, printJson } from "./command.js";
 import { openSplit, reportProblems } from "./open-split.js";
 
 export function addValCommand(program: Command): void {
   const command = program.command("val");
   describeCommand(command, {
-    description: "measure weights on a data set: COCO's average precision, precision and recall, losses, speed",
+    description: "measure weights on a data set: COCO's average precision, kinds of errors, losses, speed, a report",
     schema: ValConfig,
     examples: [
       ["yolov9 val --weights runs/train/yolov9-t --data data.yaml", "the best weights of a run"],
       ["yolov9 val --weights best.onnx --data data.yaml --split test --json", "an exported model, for programs"],
-      ["yolov9 val --model gelan-t --weights w.safetensors --data coco/", "bare weights with published names"],
+      ["yolov9 val --model gelan-t --weights w.safetensors --data coco/ --no-square", "as the published figures"],
     ],
   })
     .option("--json", "print one JSON object instead of a table")
-    .option("--save-json <file>", "write the detections in COCO's result format")
+    .option("--save-json [file]", "write the detections in COCO's result format, by default into the run's folder")
     .action(() => val(command));
 }
 
 async function val(command: Command): Promise<void> {
-  const own = command.opts<{ json?: boolean; saveJson?: string }>();
+  const own = command.opts<{ json?: boolean; saveJson?: string | true }>();
   const config = configurationOf(command, ValConfig);
   const { dataset, samples } = await openSplit(config.data, config.split);
-  const { openPredictor, squareInput, validate, cocoResults, resultTable, resultSummary } =
-    await import("../validate/index.js");
-  const predictor = await openPredictor(config.weights, { ...config, withLosses: true });
+  const stage = await import("../validate/index.js");
+  const opened = await stage.openPredictor(config.weights, { ...config, withLosses: true });
+  const predictor = config.augment ? new stage.AugmentedPredictor(opened) : opened;
   try {
-    const { result, collector, problems } = await validate(predictor, samples, {
+    const imageSize = stage.squareInput(predictor, config.imgsz);
+    const validation = await stage.validate(predictor, samples, {
       ...config,
       names: dataset.names,
-      imageSize: squareInput(predictor, config.imgsz),
+      imageSize,
       batchSize: config.batch,
+      loader: config.square ? undefined : new stage.RectangularBatches(samples, { imageSize, batchSize: config.batch }),
     });
-    reportProblems(problems);
+    reportProblems(validation.problems);
+    const folder = resultFolder(config.project, config.name ?? "val", config.existOk);
+    const { result, collector } = validation;
+    const analysis = stage.analyse(validation, dataset.names, config.worst);
+    if (config.report) await stage.writeValidationFolder(folder, config, dataset.names, result, analysis);
     if (own.saveJson !== undefined) {
-      const rows = cocoResults(collector.samples, collector.detections, dataset.categoryIds);
-      writeFileSync(own.saveJson, JSON.stringify(rows));
+      const file = own.saveJson === true ? join(folder, "predictions.json") : own.saveJson;
+      const rows = stage.cocoResults(collector.samples, collector.detections, stage.categoryIdsOf(dataset));
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, JSON.stringify(rows));
     }
-    if (own.json === true) printJson(result);
-    else console.log(`${resultTable(result)}\n${resultSummary(result)}`);
+    if (own.json === true) printJson(stage.validationJson(result, analysis));
+    else console.log(`${stage.resultTable(result)}\n${stage.resultSummary(result)}`);
+    if (config.report) (own.json === true ? note : console.log)(`report: ${join(folder, "report.html")}`);
   } finally {
     await predictor.close();
   }

@@ -1,6 +1,7 @@
 /** Configuration of `detect`: trained weights on files, folders and globs. The sources themselves are the command's arguments. */
 import { z } from "zod";
 import { confidence, device, iou, maxDetections, model, ownImageSize, threads, weights } from "./common-fields.js";
+import { agnostic, nms, nmsSigma } from "./nms-fields.js";
 
 export const DetectConfig = z.strictObject({
   weights,
@@ -12,7 +13,9 @@ export const DetectConfig = z.strictObject({
   iou: iou.default(0.45),
   maxDetections,
   classes: z.array(z.int().min(0)).optional().describe("keep only these class numbers"),
-  agnostic: z.boolean().default(false).describe("suppress overlapping boxes of different classes too"),
+  agnostic,
+  nms,
+  nmsSigma,
   project: z.string().min(1).default("runs/detect").describe("folder that holds the results"),
   name: z.string().min(1).optional().describe("folder of this result inside the project; numbered when left out"),
   existOk: z.boolean().default(false).describe("write into an existing folder instead of a new numbered one"),

@@ -7,6 +7,7 @@ export { DetectConfig } from "./detect-config.js";
 export { DownloadConfig } from "./download-config.js";
 export { ImportConfig } from "./import-config.js";
 export { InfoConfig } from "./info-config.js";
+export { EvaluateConfig } from "./evaluate-config.js";
 // Reading
 export { addConfigOptions } from "./options.js";
 export { ConfigError, parseConfig, resolveConfig } from "./resolve.js";

@@ -66,7 +66,7 @@ describe("detectPictures", () => {
   });
 
   it("leaves pictures, label texts and JSON, and numbers the folder of the next run", async () => {
-    const results = resultFolder(join(folder, "runs"), undefined, false);
+    const results = resultFolder(join(folder, "runs"), "detect", false);
     const files = new ResultFiles(results, { images: true, saveTxt: true, saveConf: false, saveJson: true });
     const box = { box: [10, 20, 40, 80], score: 0.5, classIndex: 1, className: "blue" } as const;
     const milliseconds = { preprocess: 1, inference: 2, nms: 3 };
@@ -87,8 +87,8 @@ describe("detectPictures", () => {
       { detections: [] },
     ]);
     expect(detectionCounts(image)).toBe("2 blue");
-    expect(resultFolder(join(folder, "runs"), undefined, false)).toBe(`${results}-2`);
-    expect(resultFolder(join(folder, "runs"), undefined, true)).toBe(results);
+    expect(resultFolder(join(folder, "runs"), "detect", false)).toBe(`${results}-2`);
+    expect(resultFolder(join(folder, "runs"), "detect", true)).toBe(results);
     expect(existsSync(`${results}-2`)).toBe(false);
   });
 });

@@ -7,4 +7,4 @@ export { drawDetections, overlay } from "./draw-detections.js";
 export { classColour, readableOn } from "./palette.js";
 export { labelText } from "./label-text.js";
 export { detectedImageJson, detectionCounts, ResultFiles, type ResultFileOptions } from "./result-files.js";
-export { resultFolder } from "./result-folder.js";
+export { resultFolder } from "../result-folder.js";

@@ -4,22 +4,16 @@
  */
 import { fromLetterbox, letterboxImage, nonMaxSuppression, type Detections, type RgbImage } from "@yolov9/vision";
 import { decodeImage } from "../data/index.js";
+import { suppressionOf, type SuppressionOptions } from "../validate/detection-collector.js";
 import type { Predictor } from "../validate/predictor.js";
 import type { DetectedBox, DetectedImage } from "./detected-image.js";
 
-export interface DetectOptions {
+export interface DetectOptions extends SuppressionOptions {
   /** Size of the network input in pixels. */
   readonly width: number;
   readonly height: number;
-  /** Lowest score of a detection. */
-  readonly confidence: number;
-  /** IoU above which the weaker box is dropped. */
-  readonly iou: number;
-  readonly maxDetections: number;
   /** Class numbers to keep. Default all. */
   readonly classes?: readonly number[] | undefined;
-  /** Whether boxes suppress those of other classes too. */
-  readonly agnostic?: boolean;
 }
 
 export interface DecodedPicture {
@@ -51,7 +45,7 @@ export class PictureDetector {
   }
 
   async detect({ path, image: picture, milliseconds: decoding }: DecodedPicture): Promise<DetectedImage> {
-    const { width, height, classes, ...thresholds } = this.#options;
+    const { width, height, classes } = this.#options;
     const started = performance.now();
     const { image, geometry } = letterboxImage(picture, width, height, { kernel: "auto" });
     const images = planes(image.data);
@@ -59,7 +53,7 @@ export class PictureDetector {
     const { values, anchors } = await this.#predictor.predict({ images, batchSize: 1, width, height });
     const predicted = performance.now();
     const found = nonMaxSuppression(values, {
-      ...thresholds,
+      ...suppressionOf(this.#options),
       classCount: this.#predictor.classCount,
       anchors,
       multiLabel: false,

@@ -1,5 +1,5 @@
 /** Curves of a run as one SVG: losses on training and validation images, and the metrics, over the epochs. No browser is needed. */
-import * as echarts from "echarts";
+import { svgChart } from "../plots/svg-chart.js";
 import type { EpochResult } from "./results.js";
 
 type Figure = (row: EpochResult) => number | undefined;
@@ -27,11 +27,8 @@ const MARGIN = { left: 4, right: 7, top: 9, bottom: 5, title: 6 };
 
 /** @returns the text of an SVG file */
 export function curvesSvg(rows: readonly EpochResult[]): string {
-  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height: HEIGHT });
-  try {
-    chart.setOption({
-      animation: false,
-      backgroundColor: "#ffffff",
+  return svgChart(
+    {
       title: PANELS.map(({ title }, i) => ({ text: title, textStyle: { fontSize: 14 }, ...titlePlace(i) })),
       grid: PANELS.map((_, i) => panelPlace(i)),
       xAxis: PANELS.map((_, i) => ({ type: "value", gridIndex: i, min: "dataMin", max: "dataMax", minInterval: 1 })),
@@ -39,11 +36,10 @@ export function curvesSvg(rows: readonly EpochResult[]): string {
       series: PANELS.flatMap((panel, i) =>
         panel.series.map(([name, value], nth) => line(name, value, i, COLORS[nth], rows)),
       ),
-    });
-    return chart.renderToSVGString();
-  } finally {
-    chart.dispose();
-  }
+    },
+    WIDTH,
+    HEIGHT,
+  );
 }
 
 function line(name: string, value: Figure, panel: number, color: string | undefined, rows: readonly EpochResult[]) {

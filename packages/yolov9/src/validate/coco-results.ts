@@ -22,7 +22,8 @@ export function cocoResults(
   detections: readonly ImageDetections[],
   categoryIds: readonly number[] | undefined,
 ): CocoResultRow[] {
-  return samples.flatMap(({ id }, i) => {
+  return samples.flatMap(({ id: sampleId }, i) => {
+    const id = imageId(sampleId);
     const { boxes, scores, classes } = detections[i]!;
     return Array.from({ length: scores.length }, (_, row): CocoResultRow => {
       const [x1, y1, x2, y2] = [0, 1, 2, 3].map((side) => boxes[row * 4 + side]!);
@@ -35,6 +36,11 @@ export function cocoResults(
       };
     });
   });
+}
+
+/** Files named by numbers, as COCO's are, have those numbers as ids in its annotation files. */
+function imageId(id: Sample["id"]): number | string {
+  return typeof id === "string" && /^\d+$/.test(id) ? Number(id) : id;
 }
 
 function round(value: number, decimals: number): number {

@@ -9,6 +9,8 @@ import {
   nonMaxSuppression,
   type ImageDetections,
   type LetterboxGeometry,
+  type NmsMethod,
+  type NmsOptions,
 } from "@yolov9/vision";
 import type { Sample } from "../data/sample.js";
 import type { Predictions } from "./predictor.js";
@@ -20,6 +22,25 @@ export interface SuppressionOptions {
   /** IoU above which the weaker box of a class is dropped. */
   readonly iou: number;
   readonly maxDetections: number;
+  /** How rivals are suppressed. Default greedily. */
+  readonly nms?: NmsMethod | undefined;
+  /** Width of the curve by which `soft-gaussian` and `matrix` lower scores. */
+  readonly nmsSigma?: number | undefined;
+  /** Whether boxes suppress those of other classes too. Default false. */
+  readonly agnostic?: boolean | undefined;
+}
+
+/** Options of suppression as @yolov9/vision takes them. */
+export function suppressionOf({
+  confidence,
+  iou,
+  maxDetections,
+  nms = "greedy",
+  nmsSigma,
+  agnostic = false,
+}: SuppressionOptions): Pick<NmsOptions, "confidence" | "iou" | "maxDetections" | "method" | "sigma" | "agnostic"> {
+  const sigma = nmsSigma === undefined ? {} : { sigma: nmsSigma };
+  return { confidence, iou, maxDetections, agnostic, method: nms, ...sigma };
 }
 
 export class DetectionCollector {
@@ -38,10 +59,12 @@ export class DetectionCollector {
    */
   add(predictions: Predictions, samples: readonly Sample[], geometries: readonly LetterboxGeometry[]): void {
     const { values, anchors } = predictions;
-    const length = (4 + this.#options.classCount) * anchors;
+    const { classCount } = this.#options;
+    const suppression = suppressionOf(this.#options);
+    const length = (4 + classCount) * anchors;
     for (const [i, sample] of samples.entries()) {
       const image = values.subarray(i * length, (i + 1) * length);
-      const { boxes, scores, classes } = nonMaxSuppression(image, { ...this.#options, anchors });
+      const { boxes, scores, classes } = nonMaxSuppression(image, { ...suppression, classCount, anchors });
       this.samples.push(sample);
       this.detections.push({
         boxes: fromLetterbox(boxes, geometries[i]!, sample.width, sample.height),
@@ -62,10 +85,11 @@ export class DetectionCollector {
       const name = names[classId] ?? String(classId);
       return { name, images: imagesOf.get(classId) ?? 0, instances: objects, precision, recall, f1, AP50, AP };
     });
-    const { AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100 } = coco;
-    const { precision, recall, f1, confidence, objects } = atBestF1;
-    const figures = { AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, precision, recall, f1, confidence };
-    return { ...figures, perClass, images: this.samples.length, instances: objects };
+    const { AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, ARs, ARm, ARl, objects: objectsBySize } = coco;
+    const figures = { AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, ARs, ARm, ARl };
+    const { precision, recall, f1, confidence, objects: instances } = atBestF1;
+    const images = this.samples.length;
+    return { ...figures, precision, recall, f1, confidence, perClass, images, instances, objectsBySize };
   }
 
   /** In how many images each class occurs, crowds not counted. */

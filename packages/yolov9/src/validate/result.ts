@@ -1,5 +1,5 @@
 /** What a validation measures, and how it is printed. Numbers only; drawing curves is a matter of its own. */
-import type { CocoFigures } from "@yolov9/vision";
+import type { CocoFigures, ObjectCounts } from "@yolov9/vision";
 
 export interface ClassResult {
   readonly name: string;
@@ -15,7 +15,7 @@ export interface ClassResult {
 }
 
 /** COCO's figures are 0 … 1, or −1 where there is nothing to find (no object of that size). */
-export interface ValidationResult extends Omit<CocoFigures, "ARs" | "ARm" | "ARl"> {
+export interface ValidationResult extends CocoFigures {
   /** Means over classes at `confidence`, at IoU 0.5. */
   readonly precision: number;
   readonly recall: number;
@@ -30,6 +30,8 @@ export interface ValidationResult extends Omit<CocoFigures, "ARs" | "ARm" | "ARl
   readonly speed: { readonly preprocess: number; readonly inference: number; readonly nms: number };
   readonly images: number;
   readonly instances: number;
+  /** Objects up to 32², up to 96² and above, in square pixels. */
+  readonly objectsBySize: ObjectCounts;
 }
 
 const COLUMNS = ["Images", "Instances", "P", "R", "mAP50", "mAP50-95"] as const;

@@ -2,7 +2,7 @@
  * Validation: every image of a split through a predictor, suppression, and the figures. It drives loader, predictor and collector
  * and keeps the time; what each does is in their own files.
  */
-import { Loader, problemText, type Problem, type Sample } from "../data/index.js";
+import { Loader, problemText, type Batch, type Problem, type Sample } from "../data/index.js";
 import type { DetectionLoss } from "../loss/index.js";
 import type { DetectionModel } from "../model/index.js";
 import { LossMean, StageClock } from "./accumulators.js";
@@ -16,6 +16,14 @@ export const VALIDATION_SUPPRESSION: SuppressionOptions = { confidence: 0.001, i
 
 const DEFAULT_IMAGE_SIZE = 640;
 
+/** Where validation gets its letterboxed images from: a `Loader`, or `RectangularBatches`. */
+export interface EvaluationBatches {
+  batches(epoch: number): AsyncIterable<Batch>;
+  /** Images that could not be decoded so far. */
+  readonly problems: readonly Problem[];
+  close(): Promise<void>;
+}
+
 export interface ValidateOptions extends Partial<SuppressionOptions> {
   /** Class names of the data set. */
   readonly names: readonly string[];
@@ -24,8 +32,8 @@ export interface ValidateOptions extends Partial<SuppressionOptions> {
   readonly batchSize: number;
   /** Worker threads that decode. */
   readonly workers?: number | undefined;
-  /** An evaluation loader of the same samples, for those who validate often: its pictures stay decoded. It is not closed. */
-  readonly loader?: Loader | undefined;
+  /** Batches of the same samples, for those who validate often or not in squares. They are not closed. */
+  readonly loader?: EvaluationBatches | undefined;
   /** Called after every batch with the number of images done so far. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Aborts between batches. */
@@ -104,15 +112,18 @@ interface Collected {
 
 async function collect(
   predictor: Predictor,
-  loader: Loader,
+  loader: EvaluationBatches,
   total: number,
   options: ValidateOptions,
 ): Promise<Collected> {
-  const { confidence, iou, maxDetections } = options;
+  const { confidence, iou, maxDetections, nms, nmsSigma, agnostic } = options;
   const collector = new DetectionCollector({
     confidence: confidence ?? VALIDATION_SUPPRESSION.confidence,
     iou: iou ?? VALIDATION_SUPPRESSION.iou,
     maxDetections: maxDetections ?? VALIDATION_SUPPRESSION.maxDetections,
+    nms,
+    nmsSigma,
+    agnostic,
     classCount: predictor.classCount,
   });
   const losses = new LossMean();
