@@ -5,6 +5,9 @@ export { ValConfig, SPLITS } from "./val-config.js";
 export { ExportConfig } from "./export-config.js";
 export { DetectConfig } from "./detect-config.js";
 export { InfoConfig } from "./info-config.js";
+export { DataCheckConfig } from "./data-check-config.js";
+export { DataConvertConfig } from "./data-convert-config.js";
+export { DataSplitConfig } from "./data-split-config.js";
 // Reading
 export { addConfigOptions } from "./options.js";
 export { ConfigError, parseConfig, resolveConfig } from "./resolve.js";

@@ -1,5 +1,5 @@
 // Opening data
-export { openDataset } from "./dataset.js";
+export { openDataset, type OpenOptions } from "./dataset.js";
 export {
   DatasetError,
   problemText,
@@ -9,6 +9,11 @@ export {
   type Sample,
   type SplitName,
 } from "./sample.js";
+
+// Whole data sets
+export { convertDataset, writeDataset, type Conversion, type ConvertOptions } from "./convert.js";
+export { IMAGE_PLACEMENTS, type ImagePlacement } from "./dataset-target.js";
+export { parseSelection, type ClassSelection } from "./description.js";
 
 // Batches
 export { Loader, type Batch, type EpochOptions, type LoaderOptions } from "./loader.js";
