@@ -10,21 +10,22 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { mapBounded } from "./image-files.js";
 import { DatasetError, SPLIT_NAMES, type Dataset, type Sample } from "./sample.js";
 
-/** How images come into a new data set: as copies, symbolic links, or second names of the same file. */
-export const IMAGE_PLACEMENTS = ["copy", "link", "hardlink"] as const;
-export type ImagePlacement = (typeof IMAGE_PLACEMENTS)[number];
+/** How images come into a new data set: as copies, symbolic links, second names of the same file, or not: they stay where they are. */
+export type ImagePlacement = "copy" | "link" | "hardlink" | "stay";
 
 const IMAGES_AT_ONCE = 16;
 
 export class DatasetTarget {
   readonly #folder: string;
+  readonly #finalFolder: string;
   readonly #placement: ImagePlacement;
   readonly #lost = new Map<string, number>();
   readonly #stems = new Map<string, Set<string>>();
   readonly #images: { from: string; to: string }[] = [];
 
-  private constructor(folder: string, placement: ImagePlacement) {
+  private constructor(folder: string, finalFolder: string, placement: ImagePlacement) {
     this.#folder = folder;
+    this.#finalFolder = finalFolder;
     this.#placement = placement;
   }
 
@@ -49,7 +50,7 @@ export class DatasetTarget {
       throw new DatasetError(`${output}: cannot be made (${reasonOf(error)}); choose a folder that can be written to`);
     }
     try {
-      const target = new DatasetTarget(temporary, placement);
+      const target = new DatasetTarget(temporary, path, placement);
       await write(target);
       await target.#placeImages();
       await rmdir(path).catch(() => undefined);
@@ -69,11 +70,18 @@ export class DatasetTarget {
     await writeFile(file, content);
   }
 
+  /** Absolute path that something in the new folder will have. */
+  finalPath(path: string): string {
+    return join(this.#finalFolder, path);
+  }
+
   /**
    * Have a sample's image put into `folder` of the data set.
-   * @returns its name there: its own, with a number where another image's has the same stem, since label files are named by stems
+   * @returns its name there: its own, with a number where another image's has the same stem, since label files are named by stems.
+   * The absolute path of an image that stays where it is.
    */
   image({ path }: Sample, folder: string): string {
+    if (this.#placement === "stay") return path;
     let stems = this.#stems.get(folder);
     if (!stems) this.#stems.set(folder, (stems = new Set()));
     const extension = extname(path);

@@ -111,6 +111,11 @@ async function openOne(formatName: string, description: Description, options: Op
   return dataset;
 }
 
+/** How a data set is described: by its YAML file, or by the layout that its folder has. */
+export async function describeDataset(path: string): Promise<DescriptionFile> {
+  return describe(resolve(path));
+}
+
 async function describe(path: string): Promise<DescriptionFile> {
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new DatasetError(`${path}: no such file or folder; give a dataset's YAML file or folder`);

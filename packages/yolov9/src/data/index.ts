@@ -12,7 +12,8 @@ export {
 
 // Whole data sets
 export { convertDataset, writeDataset, type Conversion, type ConvertOptions } from "./convert.js";
-export { IMAGE_PLACEMENTS, type ImagePlacement } from "./dataset-target.js";
+export { dealSamples, splitDataset, type DealOptions, type DealtDataset, type SplitOptions } from "./split.js";
+export type { ImagePlacement } from "./dataset-target.js";
 export { parseSelection, type ClassSelection } from "./description.js";
 
 // Batches

@@ -3,7 +3,7 @@
  * objects. Other programs' columns are recognised by their header names (see COLUMNS). One file a split, or one with a column `split`.
  */
 
-import { basename, dirname, extname, join, resolve } from "node:path";
+import { basename, dirname, extname, isAbsolute, join, resolve } from "node:path";
 
 import { stringify } from "yaml";
 
@@ -337,7 +337,8 @@ async function writeCsv(dataset: Dataset, target: DatasetTarget): Promise<void> 
     const lines = [csvLine(marks ? [...HEADER, "ignore"] : HEADER)];
     for (const sample of splits[split]!) {
       const { width, height, classes, crowd } = sample;
-      const image = `images/${split}/${target.image(sample, join("images", split))}`;
+      const name = target.image(sample, join("images", split));
+      const image = isAbsolute(name) ? name : `images/${split}/${name}`;
       countLosses(sample, target);
       if (classes.length === 0) lines.push(csvLine([image, width, height, "", "", "", "", ""]));
       classes.forEach((classIndex, row) => {

@@ -3,7 +3,7 @@
 import type { Description } from "../description.js";
 import type { FileAccess } from "../file-access.js";
 import type { RowIssue } from "../sample-builder.js";
-import type { Dataset, Problem, SplitName } from "../sample.js";
+import type { Dataset, Problem, Sample, SplitName } from "../sample.js";
 import type { DatasetTarget } from "../dataset-target.js";
 import type { RowEdit } from "../row-edit.js";
 
@@ -34,6 +34,8 @@ export interface DatasetFormat {
   open(description: Description, context: ReadContext): Promise<Omit<Dataset, "problems" | "remarks">>;
   /** Write annotations and, through `target`, images. What the format cannot hold is counted by `target.lose`. */
   write(dataset: Dataset, target: DatasetTarget): Promise<void>;
+  /** Where labels are found by the image's path alone: how a list of images names one. */
+  listLine?(sample: Sample): string;
   /** The text of a label file with some of its rows changed and everything else as it was. */
   repair(text: string, edits: readonly RowEdit[]): string;
 }

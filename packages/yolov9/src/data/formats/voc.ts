@@ -70,6 +70,8 @@ export const voc: DatasetFormat = {
 
   write: writeVoc,
 
+  listLine: ({ id }) => String(id),
+
   repair: repairVoc,
 };
 

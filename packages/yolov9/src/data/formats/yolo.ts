@@ -71,6 +71,8 @@ export const yolo: DatasetFormat = {
 
   write: writeYolo,
 
+  listLine: ({ path }) => path,
+
   repair(text, edits) {
     return editLines(text, edits, (line, { box, width, height }) => {
       // What follows the box of a row are its keypoints.
