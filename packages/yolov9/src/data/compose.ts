@@ -129,7 +129,7 @@ function relabel(sample: Sample, target: Int32Array): Sample {
 /** Some rows of a sample, in the order given. */
 export function selectRows(sample: Sample, rows: readonly number[]): Sample {
   const stride = sample.keypoints ? sample.keypoints.length / sample.classes.length : 0;
-  const { polygons, masks, attributes, keypoints } = sample;
+  const { polygons, masks, attributes, keypoints, places } = sample;
   return {
     id: sample.id,
     path: sample.path,
@@ -145,5 +145,6 @@ export function selectRows(sample: Sample, rows: readonly number[]): Sample {
     }),
     ...(masks && rows.some((row) => masks[row]) && { masks: rows.map((row) => masks[row]) }),
     ...(attributes && rows.some((row) => attributes[row]) && { attributes: rows.map((row) => attributes[row]) }),
+    ...(places && { places: rows.map((row) => places[row]!) }),
   };
 }

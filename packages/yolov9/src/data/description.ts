@@ -6,7 +6,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 
-import { parse } from "yaml";
+import { parse, stringify } from "yaml";
 import { z } from "zod";
 
 import { flipOfNames, isMirrorOrder } from "./keypoints.js";
@@ -144,6 +144,28 @@ async function readYaml(file: string): Promise<unknown> {
   } catch (error) {
     throw new DatasetError(`${file}: not a YAML file: ${error instanceof Error ? error.message : String(error)}`);
   }
+}
+
+/** The text of a description file. `changes` are keys that differ from the description. */
+export function descriptionText(
+  format: string,
+  { root, images, labels, units, keypoints, categoryIds }: Description,
+  names: readonly string[],
+  changes: Readonly<Record<string, unknown>>,
+): string {
+  return stringify({
+    format,
+    path: root,
+    ...(images && { images }),
+    ...(labels && { labels }),
+    ...(units && { units }),
+    ...changes,
+    names: new Map(names.entries()),
+    ...(categoryIds && { category_ids: categoryIds }),
+    ...(keypoints && { kpt_shape: [keypoints.count, keypoints.dimensions] }),
+    ...(keypoints?.names && { kpt_names: keypoints.names }),
+    ...(keypoints?.flip && { flip_idx: keypoints.flip }),
+  });
 }
 
 function splitEntries(data: z.infer<typeof descriptionSchema>): Description["splits"] {

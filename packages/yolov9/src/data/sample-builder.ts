@@ -3,7 +3,7 @@
  * and "outside the image" mean the same everywhere.
  */
 
-import type { Attributes, Box, ProblemKind, RunLengths, Sample } from "./sample.js";
+import type { Attributes, Box, ProblemKind, RowPlace, RunLengths, Sample } from "./sample.js";
 
 export interface BoxRow {
   /** x1 y1 x2 y2 in pixels. */
@@ -17,6 +17,7 @@ export interface BoxRow {
   readonly keypoints?: Float32Array;
   readonly mask?: RunLengths;
   readonly attributes?: Attributes;
+  readonly place?: RowPlace;
 }
 
 /** What is wrong with a row. */
@@ -108,6 +109,7 @@ export class SampleBuilder {
       ...(rows.some((row) => row.keypoints) && { keypoints: joinKeypoints(rows) }),
       ...(rows.some((row) => row.mask) && { masks: rows.map((row) => row.mask) }),
       ...(rows.some((row) => row.attributes) && { attributes: rows.map((row) => row.attributes) }),
+      ...(rows.some((row) => row.place) && { places: rows.map((row) => row.place ?? { file: this.#image.path }) }),
     };
   }
 }

@@ -34,6 +34,17 @@ export interface Sample {
   readonly masks?: readonly (RunLengths | undefined)[];
   /** [n] what else the source says of an object (`pose`, `truncated`, …); absent when no row says anything. */
   readonly attributes?: readonly (Attributes | undefined)[];
+  /** [n] where each row was read; only when a data set is opened for a check. */
+  readonly places?: readonly RowPlace[];
+}
+
+/** Where a row stands. */
+export interface RowPlace {
+  readonly file: string;
+  /** 1-based, where the file has lines. */
+  readonly line?: number;
+  /** 0-based place of the row or object in its file. */
+  readonly row?: number;
 }
 
 /** A mask in COCO's run-length form: runs of 0 and 1 in turns, column by column; a text is COCO's compressed form of them. */
@@ -78,14 +89,9 @@ export type ProblemKind =
   | "link-cycle";
 
 /** Something in the data that was left out or changed, and why. Files are never repaired or written to. */
-export interface Problem {
-  readonly file: string;
-  /** 1-based, where the file has lines. */
-  readonly line?: number;
+export interface Problem extends RowPlace {
   readonly reason: string;
   readonly kind?: ProblemKind;
-  /** 0-based place of the row or object in its file. */
-  readonly row?: number;
   /** Path of the image concerned, where `file` is another one. */
   readonly image?: string;
   /** x1 y1 x2 y2 in pixels of the image, where the trouble has a place. */
@@ -105,6 +111,16 @@ export interface Dataset {
   /** The category id of each class index, where the source has ids (COCO). */
   readonly categoryIds?: readonly number[];
   readonly keypoints?: KeypointSet;
+  /** Only when opened for a check. */
+  readonly labelFiles?: LabelFiles;
+}
+
+/** Where a data set's labels were read, for writing repaired ones. */
+export interface LabelFiles {
+  /** Entries of the splits as a description has them, relative to the root. */
+  readonly entries: Readonly<Partial<Record<SplitName, readonly string[]>>>;
+  /** Each label file, and its path in a label folder of its own. */
+  readonly files: ReadonlyMap<string, string>;
 }
 
 /** A dataset that cannot be used at all. The message says which file or folder, what is wrong and what to do. */
@@ -113,7 +129,7 @@ export class DatasetError extends Error {
 }
 
 /** `labels/42.txt:3: class 7 …`, the way problems are printed. */
-export function problemText({ file, line, reason }: Problem): string {
+export function problemText({ file, line, reason }: Pick<Problem, "file" | "line" | "reason">): string {
   return `${file}${line === undefined ? "" : `:${line}`}: ${reason}`;
 }
 

@@ -4,10 +4,9 @@
  * themselves stay where they are.
  */
 
-import { stringify } from "yaml";
-
 import { Random } from "./augment/random.js";
 import { DatasetTarget, type ImagePlacement } from "./dataset-target.js";
+import { descriptionText } from "./description.js";
 import { describeDataset, openDataset } from "./dataset.js";
 import { formatNamed } from "./formats/registry.js";
 import { DatasetError, SPLIT_NAMES, type Dataset, type Sample, type SplitName } from "./sample.js";
@@ -208,20 +207,8 @@ async function writeLists(path: string, dataset: Dataset, output: string): Promi
       lists.push([split, target.finalPath(`${split}.txt`)]);
       await target.text(`${split}.txt`, samples.map((sample) => `${listLine(sample)}\n`).join(""));
     }
-    const { root, images, labels, keypoints, categoryIds } = description;
-    const content = {
-      format: name,
-      path: root,
-      ...Object.fromEntries(lists),
-      names: Object.fromEntries(dataset.names.entries()),
-      ...(images && { images }),
-      ...(labels && { labels }),
-      ...(categoryIds && { category_ids: categoryIds }),
-      ...(keypoints && { kpt_shape: [keypoints.count, keypoints.dimensions] }),
-      ...(keypoints?.names && { kpt_names: keypoints.names }),
-      ...(keypoints?.flip && { flip_idx: keypoints.flip }),
-    };
-    await target.text("data.yaml", stringify(content));
+    const text = descriptionText(name, description, dataset.names, Object.fromEntries(lists));
+    await target.text("data.yaml", text);
   });
 }
 

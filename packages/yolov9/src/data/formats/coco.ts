@@ -25,7 +25,7 @@ import {
   type Sample,
   type SplitName,
 } from "../sample.js";
-import { rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
+import { labelPathOf, rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
 import { elementLines } from "./json-lines.js";
 
 /** Prefixes of annotation files, best first: keypoint files hold only one category, but more about it. */
@@ -59,7 +59,9 @@ export const coco: DatasetFormat = {
     }
     const { names, categoryIds, keypoints } = categories;
     const common = { format: "coco", root: description.root, names, categoryIds, splits: samples };
-    return { ...common, ...(keypoints && { keypoints }) };
+    const files = new Map(read.map(({ file }) => [file, labelPathOf(file, description.root)]));
+    const labelFiles = { entries, files };
+    return { ...common, ...(keypoints && { keypoints }), ...(context.thorough && { labelFiles }) };
   },
 
   write: writeCoco,
@@ -225,15 +227,15 @@ async function imageFolder(
   const prefix = PREFIXES.find((known) => basename(file).startsWith(known)) ?? "";
   const split = basename(file, ".json").slice(prefix.length);
   const short = split.replace(/\d+$/, "");
-  const near = [split, join("images", split), short, join("images", short), "images", "."].map((f) => join(base, f));
-  const folders = [...near, dirname(file)];
+  const near = [split, join("images", split), short, join("images", short), "images", "."];
+  const folders = [...near.map((f) => join(base, f)), dirname(file), ...near.map((f) => join(root, f))];
   for (const folder of folders) {
     for (const image of images.slice(0, 10)) {
       if (await files.exists(resolve(folder, image.file_name))) return folder;
     }
   }
   if (images.length === 0) return folders[0]!;
-  const looked = folders.map((folder) => `  ${folder}`).join("\n");
+  const looked = [...new Set(folders)].map((folder) => `  ${folder}`).join("\n");
   throw new DatasetError(
     `${file}: its first images are in none of\n${looked}\nName the folder with "images:" in a YAML description.`,
   );
@@ -291,7 +293,7 @@ function readAnnotations(
   builders: ReadonlyMap<number | string, SampleBuilder>,
   skipped: ReadonlySet<number | string>,
   categories: Categories,
-  { problems, remarks }: ReadContext,
+  { problems, remarks, thorough }: ReadContext,
 ): void {
   const seen = new Set<number | string>();
   for (const [row, annotation] of content.annotations.entries()) {
@@ -320,7 +322,8 @@ function readAnnotations(
     } else {
       const { row: parsed, issues } = toRow(result.data, classIndex, categories.keypoints);
       for (const issue of issues) tell(remarks, issue, "", builder.path);
-      const { refused, remark } = builder.add(parsed);
+      const place = { ...placeOf(file, thorough ? linesOf("annotations") : [], row), row };
+      const { refused, remark } = builder.add(thorough ? { ...parsed, place } : parsed);
       if (refused) tell(problems, refused, "; skipped", builder.path);
       if (remark) tell(remarks, remark, "", builder.path);
     }

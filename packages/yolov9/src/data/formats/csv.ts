@@ -23,7 +23,7 @@ import {
   type SplitName,
 } from "../sample.js";
 import { csvLine, parseCsv, type CsvRecord } from "./csv-text.js";
-import { rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
+import { labelPathOf, rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
 import { editLines } from "./lines.js";
 
 /** Header names by what they mean, in small letters without blanks, dots, hyphens and underscores. */
@@ -91,7 +91,9 @@ export const csv: DatasetFormat = {
       const wanted = tables.flatMap((table) => rowsOfSplit(table, split));
       if (wanted.length > 0) splits[split] = await readSamples(wanted, names, description, context);
     }
-    return { format: "csv", root: description.root, names, splits };
+    const files = new Map(tables.map(({ file }) => [file, labelPathOf(file, description.root)]));
+    const labelFiles = { entries, files };
+    return { format: "csv", root: description.root, names, splits, ...(context.thorough && { labelFiles }) };
   },
 
   write: writeCsv,
@@ -248,7 +250,7 @@ async function locateImage({ file, image }: Row, { root, images }: Description, 
   const split = basename(file, ".csv");
   const folders =
     images === undefined
-      ? [base, root, join(base, "images"), join(base, split), join(base, "images", split)]
+      ? [base, root, join(base, "images"), join(base, split), join(base, "images", split), join(root, basename(base))]
       : [resolve(root, images)];
   const names = extname(image) === "" ? [image, `${image}.jpg`, `${image}.png`, `${image}.jpeg`] : [image];
   for (const folder of folders) {
@@ -272,7 +274,7 @@ function toSample(
   size: ImageSize,
   names: readonly string[],
   fractions: boolean,
-  { problems, remarks, faithful }: ReadContext,
+  { problems, remarks, faithful, thorough }: ReadContext,
 ): Sample {
   const id = basename(path, extname(path));
   const builder = new SampleBuilder({ id, path, ...size }, { clip: true, faithful });
@@ -290,7 +292,12 @@ function toSample(
     else if (classIndex < 0) {
       refuse("class-unknown", `class ${quoted(row.className)} is none of the dataset's names (${names.join(", ")})`);
     } else {
-      const { refused, remark } = builder.add({ box, classIndex, crowd: row.ignore });
+      const { refused, remark } = builder.add({
+        box,
+        classIndex,
+        crowd: row.ignore,
+        ...(thorough && { place: { file: row.file, line: row.line, row: row.line - 1 } }),
+      });
       if (refused) problems.push(rowProblem(place, refused, "; row skipped"));
       if (remark) remarks.push(rowProblem(place, remark, faithful ? "" : "; cut at the edge"));
     }

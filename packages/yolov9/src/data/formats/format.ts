@@ -1,5 +1,7 @@
 /** What a data format offers. A new format is one file that exports such an object, and one line in registry.ts. */
 
+import { basename, isAbsolute, relative } from "node:path";
+
 import type { Description } from "../description.js";
 import type { FileAccess } from "../file-access.js";
 import type { RowIssue } from "../sample-builder.js";
@@ -38,6 +40,12 @@ export interface DatasetFormat {
   listLine?(sample: Sample): string;
   /** The text of a label file with some of its rows changed and everything else as it was. */
   repair(text: string, edits: readonly RowEdit[]): string;
+}
+
+/** Where a label file that is named by its path from the root lies in a label folder of its own. */
+export function labelPathOf(file: string, root: string): string {
+  const inside = relative(root, file);
+  return inside.startsWith("..") || isAbsolute(inside) ? basename(file) : inside;
 }
 
 /** A row's issue as a problem of a file. */

@@ -50,7 +50,8 @@ export const voc: DatasetFormat = {
 
   async open(description, context) {
     const { files } = context;
-    const stems = await readSplitLists(description, context);
+    const lists = await readSplitLists(description, context);
+    const { stems } = lists;
     const folder = annotationFolder(description);
     // Every split is parsed, wanted or not: sorted names must not depend on which splits are opened.
     const all = [...new Set(SPLIT_NAMES.flatMap((split) => stems[split] ?? []))];
@@ -65,7 +66,13 @@ export const voc: DatasetFormat = {
       if (listed) samples[split] = await readSamples(listed, images, names, context);
     }
     if (context.thorough) await lookForUnlisted(folder, images, annotations, context);
-    return { format: "voc", root: description.root, names, splits: samples };
+    const opened = { format: "voc", root: description.root, names, splits: samples };
+    const existing = parsed.filter(({ missing }) => !missing);
+    const labelFiles = {
+      entries: lists.entries,
+      files: new Map(existing.map(({ stem, file }) => [file, `${stem}.xml`])),
+    };
+    return { ...opened, ...(context.thorough && { labelFiles }) };
   },
 
   write: writeVoc,
@@ -82,12 +89,14 @@ function annotationFolder({ root, labels = "Annotations" }: Description): string
 async function readSplitLists(
   { root, source, splits }: Description,
   { files, remarks }: ReadContext,
-): Promise<Partial<Record<SplitName, string[]>>> {
+): Promise<{ entries: Description["splits"]; stems: Partial<Record<SplitName, string[]>> }> {
   const given = Object.keys(splits).length > 0;
+  const found: Description["splits"] = {};
   const lists: Partial<Record<SplitName, string[]>> = {};
   for (const split of SPLIT_NAMES) {
     const entries = given ? (splits[split] ?? []) : await firstExisting(root, SPLIT_LISTS[split], files);
     if (entries.length === 0) continue;
+    found[split] = entries;
     const firstLine = new Map<string, number>();
     for (const entry of entries) {
       const file = resolve(root, entry);
@@ -107,7 +116,7 @@ async function readSplitLists(
     }
     lists[split] = [...firstLine.keys()];
   }
-  return lists;
+  return { entries: found, stems: lists };
 }
 
 async function firstExisting(root: string, names: readonly string[], files: FileAccess): Promise<string[]> {
@@ -163,6 +172,7 @@ interface Annotation {
   readonly objects: readonly VocObject[];
   /** As the file says; absent when it says nothing or zero. */
   readonly size?: ImageSize;
+  readonly missing?: boolean;
   /** Set when the file as a whole cannot be used. */
   readonly failure?: { line?: number; reason: string };
 }
@@ -175,7 +185,7 @@ async function readAnnotation(folder: string, stem: string, files: FileAccess): 
     return { stem, file, objects: [], failure: line === undefined ? { reason } : { reason, line } };
   };
   const text = await files.text(file).catch((error: unknown) => new Error(messageOf(error)));
-  if (text === undefined) return failed("annotation file is missing");
+  if (text === undefined) return { ...failed("annotation file is missing"), missing: true };
   if (text instanceof Error) return failed(`cannot read the annotation (${text.message})`);
   // The parser forgives missing ends; half an annotation must not pass for a whole one.
   if (!text.trimEnd().endsWith("</annotation>")) {
@@ -269,7 +279,7 @@ function toSample(
   path: string,
   size: ImageSize,
   names: readonly string[],
-  { faithful, problems, remarks }: ReadContext,
+  { faithful, thorough, problems, remarks }: ReadContext,
 ): Sample | undefined {
   if (said && (said.width !== size.width || said.height !== size.height)) {
     const reason = `says ${said.width} x ${said.height} px but the image has ${size.width} x ${size.height}; image skipped`;
@@ -290,7 +300,10 @@ function toSample(
       refuse("class-unknown", `class ${quoted(content.name)} is none of the dataset's names (${names.join(", ")})`);
       continue;
     }
-    const { refused, remark } = builder.add(toRow(content, classIndex));
+    const { refused, remark } = builder.add({
+      ...toRow(content, classIndex),
+      ...(thorough && { place: { file, line, row } }),
+    });
     if (refused) problems.push(rowProblem(place, refused, "; object skipped"));
     if (remark) remarks.push(rowProblem(place, remark, faithful ? "" : "; cut at the edge"));
   }

@@ -58,6 +58,7 @@ export const yolo: DatasetFormat = {
       if (listed) samples[split] = await reader.readSplit(listed, split);
     }
     if (context.thorough) await reader.lookForOrphans();
+    const labelFiles = { entries, files: reader.labelFiles };
     const { categoryIds, keypoints } = description;
     return {
       format: "yolo",
@@ -66,6 +67,7 @@ export const yolo: DatasetFormat = {
       splits: samples,
       ...(categoryIds && { categoryIds }),
       ...(keypoints && { keypoints: withoutDimensions(keypoints) }),
+      ...(context.thorough && { labelFiles }),
     };
   },
 
@@ -125,6 +127,8 @@ class YoloReader {
   readonly #context: ReadContext;
   /** Label files that an image stands for. */
   readonly #expected = new Set<string>();
+  /** Label files that there are, by the path that each would have in a label folder of its own. */
+  readonly labelFiles = new Map<string, string>();
 
   constructor(description: Description, classCount: number | undefined, context: ReadContext) {
     this.#description = description;
@@ -253,6 +257,7 @@ class YoloReader {
       const reason = `no label file ${relative(this.#description.root, file)}: a background image`;
       found.remarks.push({ file: path, kind: "image-without-label", reason });
     }
+    if (text !== undefined) this.labelFiles.set(file, labelPathIn("", path, this.#description.root));
     const firstLine = new Map<string, number>();
     for (const [index, line] of linesOf(text ?? "").entries()) {
       if (line !== "") this.#addRow(line, size, builder, firstLine, { file, line: index + 1, row: index }, found);
@@ -290,7 +295,7 @@ class YoloReader {
       return refuse("row-duplicate", `the same row as line ${earlier}`);
     }
     firstLine.set(line, at.line);
-    const { refused, remark } = builder.add(row);
+    const { refused, remark } = builder.add(this.#context.thorough ? { ...row, place: at } : row);
     if (refused) found.problems.push(rowProblem(place, refused, "; row skipped"));
     if (remark) found.remarks.push(rowProblem(place, remark, this.#context.faithful ? "" : "; cut at the edge"));
   }
@@ -356,7 +361,7 @@ async function writeYolo(dataset: Dataset, target: DatasetTarget): Promise<void>
   const description = {
     path: ".",
     ...Object.fromEntries(present.map((split) => [split, `images/${split}`])),
-    names: Object.fromEntries(names.entries()),
+    names: new Map(names.entries()),
     ...(categoryIds && { category_ids: categoryIds }),
     ...(keypoints && { kpt_shape: [keypoints.count, 3] }),
     ...(keypoints?.names && { kpt_names: keypoints.names }),
