@@ -4,10 +4,11 @@
  */
 
 import { constants } from "node:fs";
-import { copyFile, link, mkdir, mkdtemp, readdir, rename, rm, rmdir, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, link, mkdtemp, readdir, rename, rm, rmdir, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 
 import { mapBounded } from "./image-files.js";
+import { makeFolder } from "./make-folder.js";
 import { DatasetError, SPLIT_NAMES, type Dataset, type Sample } from "./sample.js";
 
 /** How images come into a new data set: as copies, symbolic links, second names of the same file, or not: they stay where they are. */
@@ -44,7 +45,7 @@ export class DatasetTarget {
     await requireFree(path);
     let temporary: string;
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       temporary = await mkdtemp(`${path}.writing-`);
     } catch (error) {
       throw new DatasetError(`${output}: cannot be made (${reasonOf(error)}); choose a folder that can be written to`);
@@ -66,7 +67,7 @@ export class DatasetTarget {
   /** Write a text file at a path relative to the new folder. */
   async text(path: string, content: string): Promise<void> {
     const file = join(this.#folder, path);
-    await mkdir(dirname(file), { recursive: true });
+    await makeFolder(dirname(file));
     await writeFile(file, content);
   }
 
@@ -115,7 +116,7 @@ export class DatasetTarget {
   }
 
   async #placeImages(): Promise<void> {
-    for (const folder of this.#stems.keys()) await mkdir(join(this.#folder, folder), { recursive: true });
+    for (const folder of this.#stems.keys()) await makeFolder(join(this.#folder, folder));
     await mapBounded(this.#images, IMAGES_AT_ONCE, async ({ from, to }) => {
       const file = join(this.#folder, to);
       if (this.#placement === "link") await symlink(from, file);

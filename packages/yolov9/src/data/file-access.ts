@@ -25,9 +25,14 @@ const ABSENT: Stamp = { size: -1, mtimeMs: 0 };
 
 /** The stamp of a path now. */
 export function stampOf(path: string): Stamp {
-  // Synchronous on purpose: a hundred thousand of these take a second, and asynchronous ones ten.
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? ABSENT : { size: found.size, mtimeMs: found.mtimeMs };
+  try {
+    // Synchronous on purpose: a hundred thousand of these take a second, and asynchronous ones ten.
+    const found = statSync(path, { throwIfNoEntry: false });
+    return found === undefined ? ABSENT : { size: found.size, mtimeMs: found.mtimeMs };
+  } catch {
+    // Links in a circle, folders that may not be entered, names that cannot be: nothing can be read there.
+    return ABSENT;
+  }
 }
 
 export class FileAccess {

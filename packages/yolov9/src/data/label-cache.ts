@@ -4,10 +4,11 @@
  */
 
 import { createHash } from "node:crypto";
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
 
+import { makeFolder } from "./make-folder.js";
 import { stampOf, type Stamp } from "./file-access.js";
 import type { Dataset } from "./sample.js";
 
@@ -62,7 +63,7 @@ export class LabelCache {
     const temporary = `${file}.${process.pid}`;
     try {
       const content = serialize(entry);
-      await mkdir(this.#folder, { recursive: true });
+      await makeFolder(this.#folder);
       await writeFile(temporary, Buffer.concat([digest(content), content]));
       await rename(temporary, file);
     } catch {

@@ -12,7 +12,7 @@ export function lineDiff(before: string, after: string): string {
   const steps = stepsOf(diffLines(before), diffLines(after));
   const shown = new Set<number>();
   steps.forEach(([mark], index) => {
-    if (mark !== " ") for (let i = index - CONTEXT; i <= index + CONTEXT; i++) shown.add(i);
+    if (mark !== " ") for (let i = Math.max(0, index - CONTEXT); i <= index + CONTEXT; i++) shown.add(i);
   });
   const lines: string[] = [];
   steps.forEach(([mark, line, oldLine, newLine], index) => {
@@ -31,7 +31,7 @@ function diffLines(text: string): string[] {
 }
 
 /** More changed lines than this are shown as one block: finding the fewest would take too long. */
-const MOST_CHANGES = 3000;
+const MOST_CHANGES = 600;
 
 /** The fewest dropped and added lines that lead from one text to the other (Myers 1986). */
 function stepsOf(before: readonly string[], after: readonly string[]): Step[] {

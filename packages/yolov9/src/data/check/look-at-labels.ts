@@ -56,6 +56,7 @@ function lookAtClasses({ names, splits }: Statistics): Finding[] {
   const entries = Object.entries(splits);
   const totals = names.map((_, index) => entries.reduce((sum, [, { classes }]) => sum + classes[index]!, 0));
   const most = Math.max(0, ...totals);
+  if (most === 0) return [];
   return names.flatMap((name, index): Finding[] => {
     const total = totals[index]!;
     const file = `class ${index}`;

@@ -59,6 +59,7 @@ function classPlot({ names, splits }: Statistics): string {
       series: entries.map(([split, { classes }]) => ({
         name: split,
         type: "bar",
+        silent: true,
         stack: "all",
         itemStyle: { color: SPLIT_COLOURS[split] },
         data: shown.map((index) => classes[index]!),
@@ -69,7 +70,7 @@ function classPlot({ names, splits }: Statistics): string {
 }
 
 function histogramPlot({ edges, counts }: Histogram): string {
-  const labels = edges.map((edge, i) => (i === edges.length - 1 ? `≥ ${edge}` : `${edge} –`));
+  const labels = edges.map((edge, i) => (i === edges.length - 1 ? `≥ ${edge}` : `${edge} – ${edges[i + 1]!}`));
   return barPlot(labels, counts);
 }
 
@@ -89,7 +90,16 @@ function barPlot(labels: readonly string[], counts: readonly number[]): string {
     grid: { ...GRID, top: 10 },
     xAxis: { type: "category", data: labels, axisLabel: { rotate: 40, interval: 0, fontSize: 11 } },
     yAxis: { type: "value", minInterval: 1 },
-    series: [{ type: "bar", data: counts, itemStyle: { color: BAR_COLOUR }, barCategoryGap: "15%", barMaxWidth: 60 }],
+    series: [
+      {
+        type: "bar",
+        silent: true,
+        data: counts,
+        itemStyle: { color: BAR_COLOUR },
+        barCategoryGap: "15%",
+        barMaxWidth: 60,
+      },
+    ],
   });
 }
 
@@ -101,6 +111,6 @@ function centrePlot(centres: readonly number[]): string {
     xAxis: axis,
     yAxis: { ...axis, inverse: true },
     visualMap: { min: 0, max: Math.max(1, ...centres), show: false, inRange: { color: ["#f1f5f9", "#93c5fd", "#2563eb", "#172554"] } },
-    series: [{ type: "heatmap", data: cells }],
+    series: [{ type: "heatmap", silent: true, data: cells }],
   }); // prettier-ignore
 }

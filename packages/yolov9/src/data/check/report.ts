@@ -78,7 +78,8 @@ ${listed.length > 0 ? `<ul class="list">${listed.join("")}${more}</ul>` : ""}</s
 
 function text({ file, line, reason }: Finding, root: string): string {
   const place = `${nameOf(file, root)}${line === undefined ? "" : `:${line}`}`;
-  return `<code>${escaped(place)}</code> ${escaped(reason)}`;
+  const short = root === "" ? reason : reason.replaceAll(`${root}/`, "");
+  return `<code>${escaped(place)}</code> ${escaped(short)}`;
 }
 
 function nameOf(file: string, root: string): string {

@@ -3,13 +3,14 @@
 import { availableParallelism } from "node:os";
 import { Worker } from "node:worker_threads";
 
-import type { ScannedImage } from "./scan-image.js";
+import { describeImageError } from "../image-files.js";
+import { scanImage, type ScannedImage } from "./scan-image.js";
 import type { ScanReply, ScanRequest } from "./scan-worker.js";
 
 export interface ScanOptions {
   /** Whether images are decoded. */
   readonly pixels: boolean;
-  /** Threads, at least 1. Default: one a core, at most 8. */
+  /** Threads; 0 works in the calling one. Default: one a core, at most 8. */
   readonly workers?: number;
   /** Called after every image. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -29,6 +30,13 @@ export async function scanImages(
   { pixels, workers = Math.min(availableParallelism(), MOST_WORKERS), onProgress }: ScanOptions,
 ): Promise<(ScannedImage | { readonly error: string })[]> {
   const results = new Array<ScannedImage | { readonly error: string }>(paths.length);
+  if (workers === 0) {
+    for (const [index, path] of paths.entries()) {
+      results[index] = await scanImage(path, pixels).catch((error: unknown) => ({ error: describeImageError(error) }));
+      onProgress?.(index + 1, paths.length);
+    }
+    return results;
+  }
   let next = 0;
   let done = 0;
   const runThread = () =>
@@ -50,7 +58,7 @@ export async function scanImages(
       worker.on("error", (error) => reject(error instanceof Error ? error : new Error(String(error))));
       ask();
     });
-  const threads = Math.min(Math.max(workers, 1), paths.length);
+  const threads = Math.min(workers, paths.length);
   await Promise.all(Array.from({ length: threads }, runThread));
   return results;
 }

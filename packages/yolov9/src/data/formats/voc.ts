@@ -6,7 +6,7 @@
 
 import { basename, extname, join, resolve } from "node:path";
 
-import { XMLBuilder, XMLParser } from "fast-xml-parser";
+import { XMLBuilder, XMLParser, XMLValidator } from "fast-xml-parser";
 import { stringify } from "yaml";
 import { z } from "zod";
 
@@ -191,6 +191,10 @@ async function readAnnotation(folder: string, stem: string, files: FileAccess): 
   if (!text.trimEnd().endsWith("</annotation>")) {
     return failed("does not end with </annotation>: truncated or no VOC annotation", linesOf(text.trimEnd()).length);
   }
+  // A document type may define entities that multiply into gigabytes, and no annotation needs one.
+  if (/<!DOCTYPE/i.test(text)) return failed("has a document type definition, which is not read");
+  const wellFormed = XMLValidator.validate(text);
+  if (wellFormed !== true) return failed(`not an XML file: ${wellFormed.err.msg}`, wellFormed.err.line);
   const content = parseXml(text);
   if (content instanceof Error) return failed(`not an XML file: ${content.message}`);
   const result = annotationSchema.safeParse(content);
