@@ -45,7 +45,7 @@ export class DatasetTarget {
     await requireFree(path);
     let temporary: string;
     try {
-      await makeFolder(dirname(path));
+      makeFolder(dirname(path));
       temporary = await mkdtemp(`${path}.writing-`);
     } catch (error) {
       throw new DatasetError(`${output}: cannot be made (${reasonOf(error)}); choose a folder that can be written to`);
@@ -67,7 +67,7 @@ export class DatasetTarget {
   /** Write a text file at a path relative to the new folder. */
   async text(path: string, content: string): Promise<void> {
     const file = join(this.#folder, path);
-    await makeFolder(dirname(file));
+    makeFolder(dirname(file));
     await writeFile(file, content);
   }
 
@@ -116,7 +116,7 @@ export class DatasetTarget {
   }
 
   async #placeImages(): Promise<void> {
-    for (const folder of this.#stems.keys()) await makeFolder(join(this.#folder, folder));
+    for (const folder of this.#stems.keys()) makeFolder(join(this.#folder, folder));
     await mapBounded(this.#images, IMAGES_AT_ONCE, async ({ from, to }) => {
       const file = join(this.#folder, to);
       if (this.#placement === "link") await symlink(from, file);

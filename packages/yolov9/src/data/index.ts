@@ -16,6 +16,8 @@ export { dealSamples, splitDataset, type DealOptions, type DealtDataset, type Sp
 export type { ImagePlacement } from "./dataset-target.js";
 export { parseSelection, type ClassSelection } from "./description.js";
 
+export { cacheFolder } from "./cache-folder.js";
+
 // Batches
 export { Loader, type Batch, type EpochOptions, type LoaderOptions } from "./loader.js";
 export { defaultAugment, type AugmentConfig } from "./augment/config.js";

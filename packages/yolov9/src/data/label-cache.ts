@@ -63,7 +63,7 @@ export class LabelCache {
     const temporary = `${file}.${process.pid}`;
     try {
       const content = serialize(entry);
-      await makeFolder(this.#folder);
+      makeFolder(this.#folder);
       await writeFile(temporary, Buffer.concat([digest(content), content]));
       await rename(temporary, file);
     } catch {

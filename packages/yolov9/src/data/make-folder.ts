@@ -1,19 +1,25 @@
 /** Making a folder with those above it. Node's own way of it never returns where a file system denies that a folder's parent exists. */
 
-import { mkdir, stat } from "node:fs/promises";
+import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** @throws Error of the operating system when a folder cannot be made; one that exists already is fine */
-export async function makeFolder(path: string): Promise<void> {
-  const found = await stat(path).catch(() => undefined);
-  if (found?.isDirectory()) return;
+export function makeFolder(path: string): void {
+  if (isFolder(path)) return;
   const parent = dirname(path);
-  if (parent !== path) await makeFolder(parent);
+  if (parent !== path) makeFolder(parent);
   try {
-    await mkdir(path);
+    mkdirSync(path);
   } catch (error) {
     // Someone else may have made it meanwhile.
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    if (!(await stat(path)).isDirectory()) throw error;
+    if (!isFolder(path)) throw error;
+  }
+}
+
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    return false;
   }
 }

@@ -1,10 +1,10 @@
 /**
  * Prepared pictures kept on disk between epochs and runs, for sets that memory does not hold: raw pixels in files named by what they were
- * made from, so that a changed image is never taken for its old self. Keeps within its budget by removing the files longest unused.
+ * made from, so that a changed image is never taken for its old self. Keeps within its budget by removing the oldest files of other sets.
  */
 
 import { createHash } from "node:crypto";
-import { readdirSync, rmSync, statSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
@@ -20,45 +20,54 @@ export interface PictureDisk {
 
 const EXTENSION = ".rgb";
 
-/**
- * Decide which pictures go to disk and make room for them.
- * @param sizes [n] bytes of each prepared picture
- * @param taken whether a picture is kept elsewhere already
- */
-export async function openPictureDisk(
-  folder: string,
-  budget: number,
-  sizes: readonly number[],
-  taken: (index: number) => boolean,
-): Promise<PictureDisk> {
-  const wanted = new Uint8Array(new SharedArrayBuffer(sizes.length));
-  let planned = 0;
-  sizes.forEach((size, index) => {
-    if (taken(index) || planned + size > budget) return;
-    planned += size;
-    wanted[index] = 1;
-  });
-  const place = join(folder, "pictures");
-  // A folder that cannot be made keeps nothing, and every picture is decoded when it is needed.
-  await makeFolder(place).then(
-    () => makeRoom(place, budget - planned),
-    () => wanted.fill(0),
-  );
-  return { folder: place, wanted };
+/** What of the disk may be used. */
+export interface DiskBudget {
+  readonly folder: string;
+  readonly bytes: number;
 }
 
-/** Remove the longest unused files until what is left has at most `bytes`. */
-function makeRoom(folder: string, bytes: number): void {
-  const files = readdirSync(folder).map((name) => {
-    const path = join(folder, name);
-    const { size = 0, mtimeMs = 0 } = statSync(path, { throwIfNoEntry: false }) ?? {};
-    return { path, size, mtimeMs };
+/**
+ * Decide which pictures go to disk, and make room for them.
+ * @param pictures [n] what each prepared picture is made of and how many bytes it has; undefined for one that is kept elsewhere
+ */
+export function openPictureDisk(
+  { folder, bytes: budget }: DiskBudget,
+  pictures: readonly ({ readonly path: string; readonly bytes: number } | undefined)[],
+  preparation: { readonly kind: string },
+): PictureDisk {
+  // A folder for each use, so that pictures for training and for validation do not push each other out.
+  const place = join(folder, "pictures", preparation.kind);
+  const wanted = new Uint8Array(new SharedArrayBuffer(pictures.length));
+  const disk = { folder: place, wanted };
+  const own = new Set<string>();
+  let planned = 0;
+  pictures.forEach((picture, index) => {
+    if (!picture || planned + picture.bytes > budget) return;
+    planned += picture.bytes;
+    wanted[index] = 1;
+    own.add(pictureFile(place, picture.path, preparation));
   });
-  let left = files.reduce((sum, { size }) => sum + size, 0);
-  for (const { path, size } of files.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
+  try {
+    makeFolder(place);
+    makeRoom(place, own, budget - planned);
+  } catch {
+    // Where no folder can be made, nothing is kept: every picture is decoded when it is needed.
+    wanted.fill(0);
+  }
+  return disk;
+}
+
+/** Remove other files, oldest first, until those that are left have at most `bytes`. */
+function makeRoom(folder: string, own: ReadonlySet<string>, bytes: number): void {
+  const others = readdirSync(folder)
+    .map((name) => join(folder, name))
+    .filter((path) => !own.has(path))
+    .map((path) => ({ path, ...stampOf(path) }));
+  let left = others.reduce((sum, { size }) => sum + Math.max(size, 0), 0);
+  for (const { path, size } of others.sort((a, b) => a.mtimeMs - b.mtimeMs)) {
     if (left <= bytes) return;
     rmSync(path, { force: true });
-    left -= size;
+    left -= Math.max(size, 0);
   }
 }
 
@@ -85,7 +94,7 @@ export async function writePicture(
   { folder }: PictureDisk,
   path: string,
   preparation: object,
-  bytes: Uint8Array,
+  bytes: Uint8Array | Uint8ClampedArray,
 ): Promise<void> {
   const file = pictureFile(folder, path, preparation);
   const temporary = `${file}.${process.pid}.${Math.random().toString(36).slice(2)}`;
