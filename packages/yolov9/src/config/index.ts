@@ -8,6 +8,9 @@ export { DownloadConfig } from "./download-config.js";
 export { ImportConfig } from "./import-config.js";
 export { InfoConfig } from "./info-config.js";
 export { EvaluateConfig } from "./evaluate-config.js";
+export { DataCheckConfig } from "./data-check-config.js";
+export { DataConvertConfig } from "./data-convert-config.js";
+export { DataSplitConfig } from "./data-split-config.js";
 // Reading
 export { addConfigOptions } from "./options.js";
 export { ConfigError, parseConfig, resolveConfig } from "./resolve.js";

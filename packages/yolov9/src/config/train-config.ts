@@ -62,6 +62,11 @@ export const TrainConfig = z.strictObject({
     .min(0)
     .optional()
     .describe("memory for decoded images in MiB; half of the free memory, at most 2048, when left out"),
+  diskCache: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe("disk space for decoded images that memory does not hold, in MiB, in the user's cache folder"),
   precision: z
     .enum(["auto", "float32", "bfloat16"])
     .default("float32")

@@ -3,7 +3,7 @@
  * whole but whose pixels are not is found by the loader.
  */
 
-import { readdir } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { extname, join } from "node:path";
 
@@ -13,8 +13,14 @@ import type { Problem } from "./sample.js";
 
 const EXTENSIONS = new Set([".avif", ".gif", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"]);
 
+/** Pictures that other tools read but the decoder here does not. */
+const UNSUPPORTED_EXTENSIONS = new Set([".bmp", ".dng", ".heic", ".heif", ".jp2", ".pfm", ".ppm", ".tga"]);
+
 /** Smaller images than this are taken for damage or icons, as in the published recipe. */
 const MINIMUM_SIDE = 10;
+
+/** More pixels than this are refused: the decoder's own limit, which keeps a forged header from asking for all memory. */
+const MOST_PIXELS = 0x3fff ** 2;
 
 /** EXIF orientations from here on turn the picture by a quarter, so that width and height change places. */
 const FIRST_SIDEWAYS_ORIENTATION = 5;
@@ -23,13 +29,49 @@ export function isImageFile(path: string): boolean {
   return EXTENSIONS.has(extname(path).toLowerCase());
 }
 
-/** All image files below a folder, sorted by path, so that the order does not depend on the file system. */
-export async function listImages(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
-  return entries
-    .filter((entry) => !entry.isDirectory() && isImageFile(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .sort();
+export function isUnsupportedImageFile(path: string): boolean {
+  return UNSUPPORTED_EXTENSIONS.has(extname(path).toLowerCase());
+}
+
+/** What a walk through folders meets on its way. */
+export interface WalkObserver {
+  /** Every folder that is entered. */
+  folder?(path: string): void;
+  /** A link that leads back to a folder above it, which is not followed. */
+  cycle?(path: string): void;
+}
+
+/**
+ * All image files below a folder, through links too, sorted by path, so that the order does not depend on the file system.
+ * A folder is entered once, under its first path, so that links in a circle end.
+ */
+export async function listImages(folder: string, observer: WalkObserver = {}): Promise<string[]> {
+  return (await listFiles(folder, observer)).filter(isImageFile);
+}
+
+/** All files below a folder, as `listImages` finds them. */
+export async function listFiles(folder: string, observer: WalkObserver = {}): Promise<string[]> {
+  const found: string[] = [];
+  const visited = new Set<string>();
+  const enter = async (path: string): Promise<void> => {
+    const real = await realpath(path);
+    if (visited.has(real)) {
+      observer.cycle?.(path);
+      return;
+    }
+    visited.add(real);
+    observer.folder?.(path);
+    for (const entry of await readdir(path, { withFileTypes: true })) {
+      const child = join(path, entry.name);
+      const isFolder =
+        entry.isDirectory() ||
+        (entry.isSymbolicLink() && ((await stat(child).catch(() => undefined))?.isDirectory() ?? false));
+      if (isFolder) await enter(child);
+      else found.push(child);
+    }
+  };
+  await enter(folder);
+  return found.sort();
 }
 
 export interface ImageSize {
@@ -39,40 +81,61 @@ export interface ImageSize {
 
 /** Width and height as the picture is looked at, after EXIF orientation. @throws Error when the header cannot be read */
 async function readImageSize(path: string): Promise<ImageSize> {
-  const { width, height, orientation = 1 } = await sharp(path).metadata();
+  await requireFile(path);
+  const { width, height, orientation = 1 } = await sharp(path, { limitInputPixels: false }).metadata();
   return orientation >= FIRST_SIDEWAYS_ORIENTATION ? { width: height, height: width } : { width, height };
 }
 
+/** @throws Error when a path is missing or no plain file: opening a pipe would wait for ever */
+async function requireFile(path: string): Promise<void> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) throw new Error("Input file is missing");
+  if (!found.isFile()) throw new Error("not a plain file");
+  if (found.size === 0) throw new Error("the file is empty");
+}
+
 /**
- * Sizes of many images. Unreadable and tiny ones are reported to `problems` and come back undefined.
+ * Sizes of many images. Unreadable, tiny and huge ones are reported to `problems` and come back undefined.
  * @returns one entry a path, in order
  */
 export async function readImageSizes(
   paths: readonly string[],
   problems: Problem[],
 ): Promise<(ImageSize | undefined)[]> {
-  const reasons = new Map<number, string>();
-  const sizes = await mapBounded(paths, 2 * availableParallelism(), async (path, index) => {
+  const found = await mapBounded(paths, 2 * availableParallelism(), async (path) => {
     try {
       const size = await readImageSize(path);
-      if (Math.min(size.width, size.height) >= MINIMUM_SIDE) return size;
-      reasons.set(
-        index,
-        `image of ${size.width} x ${size.height} px is smaller than ${MINIMUM_SIDE} px; image skipped`,
-      );
+      return { size, problem: sizeProblem(path, size) };
     } catch (error) {
-      reasons.set(index, `${describeImageError(error)}; image skipped`);
+      const reason = describeImageError(error);
+      const kind = reason === MISSING ? ("image-missing" as const) : ("image-unreadable" as const);
+      return { problem: { file: path, kind, reason: `${reason}; image skipped` } };
     }
-    return undefined;
   });
-  for (const [index, reason] of [...reasons].sort(([a], [b]) => a - b)) problems.push({ file: paths[index]!, reason });
-  return sizes;
+  return found.map(({ size, problem }) => {
+    if (problem) problems.push(problem);
+    return problem ? undefined : size;
+  });
 }
+
+function sizeProblem(file: string, { width, height }: ImageSize): Problem | undefined {
+  const size = `image of ${width} x ${height} px`;
+  if (Math.min(width, height) < MINIMUM_SIDE) {
+    return { file, kind: "image-tiny", reason: `${size} is smaller than ${MINIMUM_SIDE} px; image skipped` };
+  }
+  if (width * height > MOST_PIXELS) {
+    const most = Math.floor(MOST_PIXELS / 1e6);
+    return { file, kind: "image-huge", reason: `${size} has more than ${most} million pixels; image skipped` };
+  }
+  return undefined;
+}
+
+const MISSING = "image file is missing";
 
 /** The decoder's complaint in one line, without the path that the caller names anyway. */
 export function describeImageError(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  if (/Input file is missing/.test(message)) return "image file is missing";
+  if (/Input file is missing/.test(message)) return MISSING;
   return `cannot read the image (${message.replace(/\s+/g, " ").trim()})`;
 }
 

@@ -1,5 +1,5 @@
 // Opening data
-export { openDataset } from "./dataset.js";
+export { openDataset, type OpenOptions } from "./dataset.js";
 export { readDescription } from "./description.js";
 export {
   DatasetError,
@@ -10,6 +10,14 @@ export {
   type Sample,
   type SplitName,
 } from "./sample.js";
+
+// Whole data sets
+export { convertDataset, writeDataset, type Conversion, type ConvertOptions } from "./convert.js";
+export { dealSamples, splitDataset, type DealOptions, type DealtDataset, type SplitOptions } from "./split.js";
+export type { ImagePlacement } from "./dataset-target.js";
+export { parseSelection, type ClassSelection } from "./description.js";
+
+export { cacheFolder } from "./cache-folder.js";
 
 // Batches
 export { Loader, type Batch, type EpochOptions, type LoaderOptions } from "./loader.js";

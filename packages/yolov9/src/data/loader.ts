@@ -11,6 +11,7 @@ import type { Targets } from "../loss/targets.js";
 import type { AugmentConfig } from "./augment/config.js";
 import { shuffledOrder } from "./augment/random.js";
 import { preparationOf, type BatchResult, type BatchSetup } from "./batch-maker.js";
+import type { DiskBudget } from "./picture-disk.js";
 import { sharePictures } from "./picture-store.js";
 import { packSamples } from "./sample-table.js";
 import type { Problem, Sample } from "./sample.js";
@@ -34,6 +35,8 @@ export interface LoaderOptions {
   readonly letterbox?: { readonly scaleUp?: boolean };
   /** Most bytes of decoded pictures that are kept between epochs. Default 2 GiB, at most half of the free memory. */
   readonly cacheBytes?: number;
+  /** Folder and size of a second cache, on disk, for the pictures that memory does not hold. Default: none. */
+  readonly diskCache?: DiskBudget;
 }
 
 export interface Batch {
@@ -84,7 +87,11 @@ export class Loader {
     const table = packSamples(samples);
     const common = { imageSize, seed, scaleUp, ...(augment && { augment }) };
     const budget = options.cacheBytes ?? Math.min(DEFAULT_CACHE_BYTES, process.availableMemory() / 2);
-    this.#setup = { ...common, table, pictures: sharePictures(table, preparationOf(common), budget) };
+    this.#setup = {
+      ...common,
+      table,
+      pictures: sharePictures(table, preparationOf(common), budget, options.diskCache),
+    };
   }
 
   /** Images that could not be decoded so far, each once. In evaluation they are missing from the batches. */

@@ -7,6 +7,7 @@ import { letterboxImage, resizeBilinear, type RgbImage } from "@yolov9/vision";
 
 import { decodeImage } from "./decode.js";
 import { describeImageError } from "./image-files.js";
+import { openPictureDisk, readPicture, writePicture, type DiskBudget, type PictureDisk } from "./picture-disk.js";
 import type { Problem } from "./sample.js";
 import type { SampleTable } from "./sample-table.js";
 
@@ -24,6 +25,8 @@ export interface SharedPictures {
   readonly offsets: Float64Array;
   /** [n] KEPT, BROKEN, or 0 while nobody has asked for the picture. */
   readonly states: Int32Array;
+  /** Where pictures that memory does not hold are kept, if anywhere. */
+  readonly disk?: PictureDisk;
 }
 
 const KEPT = 1;
@@ -45,8 +48,13 @@ function preparedSize({ widths, heights }: SampleTable, index: number, preparati
   return fittedSize(widths[index]!, heights[index]!, imageSize);
 }
 
-/** Lay out memory for as many pictures, from the first on, as `budget` bytes hold. */
-export function sharePictures(table: SampleTable, preparation: Preparation, budget: number): SharedPictures {
+/** Lay out memory for as many pictures, from the first on, as `budget` bytes hold, and a disk, if given, for the next ones. */
+export function sharePictures(
+  table: SampleTable,
+  preparation: Preparation,
+  budget: number,
+  diskBudget?: DiskBudget,
+): SharedPictures {
   const count = table.paths.length;
   const offsets = new Float64Array(new SharedArrayBuffer(count * Float64Array.BYTES_PER_ELEMENT));
   let used = 0;
@@ -57,7 +65,13 @@ export function sharePictures(table: SampleTable, preparation: Preparation, budg
     if (used + size <= budget) used += size;
   }
   const states = new Int32Array(new SharedArrayBuffer(count * Int32Array.BYTES_PER_ELEMENT));
-  return { bytes: new SharedArrayBuffer(used), offsets, states };
+  const shared = { bytes: new SharedArrayBuffer(used), offsets, states };
+  if (!diskBudget) return shared;
+  const rest = table.paths.map((path, index) => {
+    const { width, height } = preparedSize(table, index, preparation);
+    return offsets[index]! < 0 ? { path, bytes: width * height * 3 } : undefined;
+  });
+  return { ...shared, disk: openPictureDisk(diskBudget, rest, preparation) };
 }
 
 /** One thread's view of the pictures. */
@@ -102,7 +116,7 @@ export class PictureStore {
 
   async #decode(index: number): Promise<RgbImage | undefined> {
     try {
-      const image = this.#prepare(await decodeImage(this.#table.paths[index]!), index);
+      const image = await this.#fromDiskOrFile(index);
       if (this.#shared.offsets[index]! < 0) return image;
       const kept = this.#kept(index);
       kept.data.set(image.data);
@@ -113,6 +127,18 @@ export class PictureStore {
       this.#problems.push({ file: this.#table.paths[index]!, reason: `${describeImageError(error)}; image skipped` });
       return undefined;
     }
+  }
+
+  async #fromDiskOrFile(index: number): Promise<RgbImage> {
+    const { disk } = this.#shared;
+    const path = this.#table.paths[index]!;
+    if (disk?.wanted[index] !== 1) return this.#prepare(await decodeImage(path), index);
+    const { width, height } = preparedSize(this.#table, index, this.#preparation);
+    const kept = await readPicture(disk, path, this.#preparation, width * height * 3);
+    if (kept) return { data: kept, width, height };
+    const image = this.#prepare(await decodeImage(path), index);
+    await writePicture(disk, path, this.#preparation, image.data);
+    return image;
   }
 
   #prepare(image: RgbImage, index: number): RgbImage {

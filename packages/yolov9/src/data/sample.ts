@@ -7,6 +7,9 @@ export type SplitName = "train" | "val" | "test";
 
 export const SPLIT_NAMES: readonly SplitName[] = ["train", "val", "test"];
 
+/** Edges in pixels. */
+export type Box = readonly [x1: number, y1: number, x2: number, y2: number];
+
 /** One image and what is known of it. Boxes are pixel edges in the image as it is looked at, after its EXIF orientation. */
 export interface Sample {
   /** COCO's image id, else the file's name without extension. */
@@ -25,14 +28,74 @@ export interface Sample {
   readonly areas: Float64Array;
   /** [n] outlines as rings of x y in pixels; an empty list for a row that is only a box. Absent when no row has one. */
   readonly polygons?: readonly (readonly Float32Array[])[];
+  /** [n*K*3] x y in pixels and visibility 0 (unlabelled), 1 (hidden), 2 (visible); absent when no row has any. */
+  readonly keypoints?: Float32Array;
+  /** [n] masks given as run lengths, as the source wrote them; absent when no row has one. */
+  readonly masks?: readonly (RunLengths | undefined)[];
+  /** [n] what else the source says of an object (`pose`, `truncated`, …); absent when no row says anything. */
+  readonly attributes?: readonly (Attributes | undefined)[];
+  /** [n] where each row was read; only when a data set is opened for a check. */
+  readonly places?: readonly RowPlace[];
 }
 
-/** Something in the data that was left out, and why. Files are never repaired or written to. */
-export interface Problem {
+/** Where a row stands. */
+export interface RowPlace {
   readonly file: string;
   /** 1-based, where the file has lines. */
   readonly line?: number;
+  /** 0-based place of the row or object in its file. */
+  readonly row?: number;
+}
+
+/** A mask in COCO's run-length form: runs of 0 and 1 in turns, column by column; a text is COCO's compressed form of them. */
+export interface RunLengths {
+  readonly size: readonly [height: number, width: number];
+  readonly counts: string | readonly number[];
+}
+
+export type Attributes = Readonly<Record<string, string | number | boolean>>;
+
+/** The points that the objects of a data set have in common. */
+export interface KeypointSet {
+  readonly count: number;
+  readonly names?: readonly string[];
+  /** [count] index of the point that takes the place of point i after a left-right flip. */
+  readonly flip?: readonly number[];
+}
+
+/** What can be wrong, for reports that count and for repairs. check/findings.ts says how severe each is. */
+export type ProblemKind =
+  | "image-missing"
+  | "image-unreadable"
+  | "image-tiny"
+  | "image-huge"
+  | "image-size-differs"
+  | "image-unlisted"
+  | "image-without-label"
+  | "split-without-labels"
+  | "label-unreadable"
+  | "label-without-image"
+  | "row-malformed"
+  | "row-duplicate"
+  | "class-unknown"
+  | "box-no-area"
+  | "box-outside"
+  | "box-sticks-out"
+  | "polygon-short"
+  | "mask-malformed"
+  | "keypoints-malformed"
+  | "id-duplicate"
+  | "id-unknown"
+  | "link-cycle";
+
+/** Something in the data that was left out or changed, and why. Files are never repaired or written to. */
+export interface Problem extends RowPlace {
   readonly reason: string;
+  readonly kind?: ProblemKind;
+  /** Path of the image concerned, where `file` is another one. */
+  readonly image?: string;
+  /** x1 y1 x2 y2 in pixels of the image, where the trouble has a place. */
+  readonly box?: Box;
 }
 
 export interface Dataset {
@@ -41,9 +104,23 @@ export interface Dataset {
   readonly root: string;
   readonly names: readonly string[];
   readonly splits: Readonly<Partial<Record<SplitName, readonly Sample[]>>>;
+  /** What was left out. */
   readonly problems: readonly Problem[];
-  /** COCO: the category id of each class index. */
+  /** What was used although it is odd, or used after a change. */
+  readonly remarks: readonly Problem[];
+  /** The category id of each class index, where the source has ids (COCO). */
   readonly categoryIds?: readonly number[];
+  readonly keypoints?: KeypointSet;
+  /** Only when opened for a check. */
+  readonly labelFiles?: LabelFiles;
+}
+
+/** Where a data set's labels were read, for writing repaired ones. */
+export interface LabelFiles {
+  /** Entries of the splits as a description has them, relative to the root. */
+  readonly entries: Readonly<Partial<Record<SplitName, readonly string[]>>>;
+  /** Each label file, and its path in a label folder of its own. */
+  readonly files: ReadonlyMap<string, string>;
 }
 
 /** A dataset that cannot be used at all. The message says which file or folder, what is wrong and what to do. */
@@ -52,6 +129,18 @@ export class DatasetError extends Error {
 }
 
 /** `labels/42.txt:3: class 7 …`, the way problems are printed. */
-export function problemText({ file, line, reason }: Problem): string {
+export function problemText({ file, line, reason }: Pick<Problem, "file" | "line" | "reason">): string {
   return `${file}${line === undefined ? "" : `:${line}`}: ${reason}`;
+}
+
+/** The box of one row. */
+export function boxOf({ boxes }: Pick<Sample, "boxes">, row: number): Box {
+  return [boxes[row * 4]!, boxes[row * 4 + 1]!, boxes[row * 4 + 2]!, boxes[row * 4 + 3]!];
+}
+
+/** Text of a data file in a message: short, in one line, without characters that would move a terminal's cursor. */
+export function quoted(text: string, most = 40): string {
+  // eslint rules out control characters in patterns, so they are named by category.
+  const plain = text.replace(/\p{Cc}/gu, "\uFFFD");
+  return `"${plain.length > most ? `${plain.slice(0, most)}…` : plain}"`;
 }

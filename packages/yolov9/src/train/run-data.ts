@@ -3,7 +3,7 @@
  */
 import { ConfigError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
-import { Loader, openDataset } from "../data/index.js";
+import { cacheFolder, Loader, openDataset } from "../data/index.js";
 import type { AugmentConfig, Dataset, Sample } from "../data/index.js";
 
 const MEBIBYTE = 1024 ** 2;
@@ -31,12 +31,16 @@ export async function openData(config: TrainConfig): Promise<RunData> {
 
 /** Loaders of both splits; the memory for decoded images is shared by their number. */
 export function loaders(config: TrainConfig, { train: training, val }: RunData): [train: Loader, val: Loader] {
-  const { imgsz, batch, workers, seed, cacheBudget } = config;
+  const { imgsz, batch, workers, seed, cacheBudget, diskCache } = config;
+  const folder = diskCache > 0 ? cacheFolder() : undefined;
   const common = { imageSize: imgsz, batchSize: batch, ...(workers === undefined ? {} : { workers }) };
-  const share = (samples: readonly Sample[]) =>
-    cacheBudget === undefined
-      ? {}
-      : { cacheBytes: (cacheBudget * MEBIBYTE * samples.length) / (training.length + val.length) };
+  const share = (samples: readonly Sample[]) => {
+    const bytes = (MEBIBYTE * samples.length) / (training.length + val.length);
+    return {
+      ...(cacheBudget !== undefined && { cacheBytes: cacheBudget * bytes }),
+      ...(folder !== undefined && { diskCache: { folder, bytes: diskCache * bytes } }),
+    };
+  };
   return [
     new Loader(training, { ...common, ...share(training), seed, shuffle: true, augment: augmentation(config) }),
     new Loader(val, { ...common, ...share(val) }),

@@ -1,10 +1,12 @@
+import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 
 import { afterEach, describe, expect, it } from "vitest";
 
 import { openDataset } from "../dataset.js";
 import { makeFolder, makeJpeg, type Files } from "../testing/folders.js";
-import { labelPath, parseRow } from "./yolo.js";
+import { parseRow } from "./yolo-rows.js";
+import { labelPath, labelPathIn } from "./yolo.js";
 
 let remove: (() => Promise<void>) | undefined;
 afterEach(() => remove?.());
@@ -25,7 +27,7 @@ describe("a YOLO label row", () => {
   it("with 7 or more values is a polygon, whose box spans its points", () => {
     const row = parseRow("1 0.1 0.2 0.5 0.2 0.3 0.8", size);
     expect(row).toMatchObject({ classIndex: 1 });
-    if (typeof row === "string") throw new Error(row);
+    if ("reason" in row) throw new Error(row.reason);
     row.box.forEach((value, i) => expect(value).toBeCloseTo([10, 10, 50, 40][i]!, 4));
     expect(row.rings?.[0]).toHaveLength(6);
   });
@@ -41,7 +43,7 @@ describe("a YOLO label row", () => {
     ["1 0.5 0.5 0.2 0.1 0.9", "6 values: a box has 5"],
     ["1 0.5 0.5", "3 values: a box has 5"],
   ])("%s is refused", (line, reason) => {
-    expect(parseRow(line, size)).toContain(reason);
+    expect(parseRow(line, size)).toMatchObject({ reason: expect.stringContaining(reason) as string });
   });
 });
 
@@ -75,7 +77,7 @@ describe("a YOLO folder", () => {
     // Sticking out to the right by half of its width: cut at the edge.
     splits.val![0]!.boxes.forEach((value, i) => expect(value).toBeCloseTo([54.4, 25.6, 64, 38.4][i]!, 4));
     const file = join(root, "labels/train/a.txt");
-    expect(problems).toEqual([
+    expect(problems.map(({ file, line, reason }) => ({ file, line, reason }))).toEqual([
       { file, line: 4, reason: '"hello" is not a number; row skipped' },
       { file, line: 5, reason: "class 2 but the dataset names 2 classes (0..1); row skipped" },
       { file, line: 6, reason: "box of 0 x 5 px at 50, 22.5 has no area; row skipped" },
@@ -111,6 +113,67 @@ describe("a YOLO folder", () => {
     expect(splits.train?.map(({ id }) => id)).toEqual(["a", "b"]);
   });
 
+  it("takes globs, single lists and links to folders, and stops where links lead in a circle", async () => {
+    const root = await folder({
+      "data.yaml": "train: 'images/**/*.png'\nval: images/sub\nnames: [a]\n",
+      "images/a.png": await makeJpeg(32, 32),
+      "images/sub/b.png": await makeJpeg(32, 32),
+      "images/sub/c.jpg": await makeJpeg(32, 32),
+      "labels/sub/b.txt": "0 0.5 0.5 0.5 0.5",
+      "list.txt": "images/sub/c.jpg\n\nimages/a.png\nimages/a.png\n",
+    });
+    await symlink("..", join(root, "images/sub/up"));
+    const { splits, remarks } = await openDataset(root);
+    expect(splits.train?.map(({ id, classes }) => [id, classes.length])).toEqual([["a", 0], ["b", 1]]); // prettier-ignore
+    expect(splits.val?.map(({ id }) => id)).toEqual(["b", "c", "a"]);
+    expect(remarks.map(({ kind, file }) => [kind, file])).toEqual([["link-cycle", join(root, "images/sub/up/sub")]]);
+    const list = await openDataset(join(root, "list.txt"));
+    expect(list.splits.train?.map(({ id }) => id)).toEqual(["c", "a"]);
+    expect(list.remarks.map(({ line, reason }) => [line, reason])).toEqual([
+      [4, "the same image as line 3; used once"],
+    ]);
+  });
+
+  it("reads keypoints with two or three values a point, and reports rows that do not fit", async () => {
+    const root = await folder({
+      "three.yaml": "train: images\nnames: [hand]\nkpt_shape: [2, 3]\nkpt_names: [left_tip, right_tip]\n",
+      "two.yaml": "train: other/images\nnames: [hand]\nkpt_shape: [2, 2]\nflip_idx: [1, 0]\n",
+      "bad.yaml": "train: images\nnames: [hand]\nkpt_shape: [2, 3]\nflip_idx: [1, 1]\n",
+      "images/a.jpg": await makeJpeg(100, 50),
+      "other/images/a.jpg": await makeJpeg(100, 50),
+      "labels/a.txt": [
+        "0 0.5 0.5 0.2 0.4 0.1 0.2 2 0.9 0.8 1",
+        "0 0.5 0.5 0.4 0.4",
+        "0 0.5 0.5 0.2 0.4 0.1 0.2 3 0.9 0.8 1",
+        "0 0.5 0.5 0.2 0.4 0.1 0.2 2 0.9",
+      ].join("\n"),
+      "other/labels/a.txt": "0 0.5 0.5 0.2 0.4 0.1 0.2 0 0",
+    });
+    const { keypoints, splits, problems } = await openDataset(join(root, "three.yaml"));
+    expect(keypoints).toEqual({ count: 2, names: ["left_tip", "right_tip"], flip: [1, 0] });
+    expect(Array.from(splits.train![0]!.keypoints!, Math.round)).toEqual([10, 10, 2, 90, 40, 1, 0, 0, 0, 0, 0, 0]);
+    expect(problems.map(({ line, kind }) => [line, kind])).toEqual([
+      [3, "keypoints-malformed"],
+      [4, "row-malformed"],
+    ]);
+    const two = await openDataset(join(root, "two.yaml"));
+    expect(Array.from(two.splits.train![0]!.keypoints!, Math.round)).toEqual([10, 10, 2, 0, 0, 0]);
+    await expect(openDataset(join(root, "bad.yaml"))).rejects.toThrow("flip_idx must list");
+  });
+
+  it("finds labels in a folder of their own", async () => {
+    expect(labelPathIn("/l", "/r/images/train/a.jpg", "/r")).toBe("/l/train/a.txt");
+    expect(labelPathIn("/l", "/r/train/images/a.jpg", "/r")).toBe("/l/train/a.txt");
+    expect(labelPathIn("/l", "/r/a.jpg", "/r")).toBe("/l/a.txt");
+    expect(labelPathIn("/l", "/elsewhere/images/x/a.jpg", "/r")).toBe("/l/x/a.txt");
+    const root = await folder({
+      "data.yaml": "train: images\nlabels: better\nnames: [a]\n",
+      "images/a.jpg": await makeJpeg(32, 32),
+      "better/a.txt": "0 0.5 0.5 0.5 0.5",
+    });
+    expect((await openDataset(root)).splits.train![0]!.classes).toHaveLength(1);
+  });
+
   it("skips broken and missing images, and fails clearly when none is left", async () => {
     const root = await folder({
       "data.yaml": "train: train.txt\nval: val.txt\nnames: [a]\n",
@@ -134,7 +197,7 @@ describe("a YOLO folder", () => {
       "gap.yaml": "train: images\nnames: {0: a, 2: b}\n",
       "count.yaml": "train: images\nnc: 3\nnames: [a]\n",
       "missing.yaml": "train: images\nnames: [a]\n",
-      "format.yaml": "format: csv\n",
+      "format.yaml": "format: arff\n",
     });
     await expect(openDataset(join(root, "gap.yaml"))).rejects.toThrow("none for class 1; number them 0..1");
     await expect(openDataset(join(root, "count.yaml"))).rejects.toThrow("nc is 3 but names lists 1 classes");

@@ -1,22 +1,37 @@
 /**
- * The YOLO format: images/…/x.jpg with labels/…/x.txt, a row an object: `class cx cy w h` or a polygon `class x1 y1 x2 y2 x3 y3 …`, all as
- * fractions of the image. Box or polygon is decided per row. An image without label file is a background image.
+ * The YOLO format: images/…/x.jpg with labels/…/x.txt, a row an object (see yolo-rows.ts). An image without label file is a background
+ * image. Reads folders, globs, lists of paths and single images; writes `images/<split>`, `labels/<split>` and data.yaml.
  */
 
-import { readFile, stat } from "node:fs/promises";
-import { basename, dirname, extname, join, resolve, sep } from "node:path";
+import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
 
+import { isDynamicPattern } from "tinyglobby";
+import { stringify } from "yaml";
+
+import type { DatasetTarget } from "../dataset-target.js";
 import type { Description } from "../description.js";
-import { isImageFile, listImages, mapBounded, readImageSizes, type ImageSize } from "../image-files.js";
-import { SampleBuilder, type BoxRow } from "../sample-builder.js";
-import { DatasetError, type Problem, type Sample, type SplitName } from "../sample.js";
-import type { DatasetFormat } from "./format.js";
-import { linesOf } from "./lines.js";
-
-/** How far beyond 1 a fraction may lie, for labels that were rounded when written. */
-const ROUNDING = 1e-3;
+import type { FileAccess } from "../file-access.js";
+import { isImageFile, isUnsupportedImageFile, mapBounded, type ImageSize } from "../image-files.js";
+import { clipped, SampleBuilder } from "../sample-builder.js";
+import {
+  boxOf,
+  DatasetError,
+  SPLIT_NAMES,
+  type Box,
+  type Dataset,
+  type KeypointSet,
+  type Problem,
+  type Sample,
+  type SplitName,
+} from "../sample.js";
+import { rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
+import { editLines, linesOf } from "./lines.js";
+import { boxText, bridgeRings, keypointsText, parseRow, polygonText } from "./yolo-rows.js";
 
 const LABEL_FILES_AT_ONCE = 32;
+
+/** So many bad rows of a file are told one by one; a file of another kind would fill the screen. */
+const TOLD_ROWS = 20;
 
 const SPLIT_FOLDERS: Record<SplitName, readonly string[]> = {
   train: ["train", "train2017"],
@@ -28,47 +43,72 @@ export const yolo: DatasetFormat = {
   name: "yolo",
   layout: "images/{train,val} and labels/{train,val}, or {train,valid}/images and {train,valid}/labels",
 
-  async recognises(folder) {
-    return Object.keys(await findSplits(folder)).length > 0;
+  async recognises(folder, files) {
+    return Object.keys(await findSplits(folder, files)).length > 0;
   },
 
-  async open(description, splits, problems) {
-    const entries =
-      Object.keys(description.splits).length > 0 ? description.splits : await findSplits(description.root);
-    const names = description.names ?? (await namesFile(description.root));
+  async open(description, context) {
+    const given = Object.keys(description.splits).length > 0;
+    const entries = given ? description.splits : await findSplits(description.root, context.files);
+    const names = description.names ?? (await namesFile(description.root, context.files));
+    const reader = new YoloReader(description, names?.length, context);
     const samples: Partial<Record<SplitName, Sample[]>> = {};
-    for (const split of splits) {
+    for (const split of context.splits) {
       const listed = entries[split];
-      if (listed) samples[split] = await readSplit(listed, split, description, names?.length, problems);
+      if (listed) samples[split] = await reader.readSplit(listed, split);
     }
-    return { format: "yolo", root: description.root, names: names ?? numberedNames(samples), splits: samples };
+    if (context.thorough) await reader.lookForOrphans();
+    const labelFiles = { entries, files: reader.labelFiles };
+    const { categoryIds, keypoints } = description;
+    return {
+      format: "yolo",
+      root: description.root,
+      names: names ?? numberedNames(samples),
+      splits: samples,
+      ...(categoryIds && { categoryIds }),
+      ...(keypoints && { keypoints: withoutDimensions(keypoints) }),
+      ...(context.thorough && { labelFiles }),
+    };
+  },
+
+  write: writeYolo,
+
+  listLine: ({ path }) => path,
+
+  repair(text, edits) {
+    return editLines(text, edits, (line, { box, width, height }) => {
+      // What follows the box of a row are its keypoints.
+      const [classIndex, , , , , ...points] = line.trim().split(/\s+/);
+      return [boxText(Number(classIndex), box, { width, height }), ...points].join(" ");
+    });
   },
 };
 
-async function exists(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined)) !== undefined;
+function withoutDimensions({ count, names, flip }: KeypointSet): KeypointSet {
+  return { count, ...(names && { names }), ...(flip && { flip }) };
 }
 
 /** Splits of a folder without description; `images/` without subfolders is all training data. */
-async function findSplits(root: string): Promise<Description["splits"]> {
+async function findSplits(root: string, files: FileAccess): Promise<Description["splits"]> {
   const splits: Description["splits"] = {};
   for (const [split, folders] of Object.entries(SPLIT_FOLDERS) as [SplitName, readonly string[]][]) {
     for (const folder of folders) {
       const candidates = [join("images", folder), join(folder, "images")];
       for (const candidate of candidates) {
-        if (await exists(join(root, candidate))) splits[split] ??= [candidate];
+        if (await files.exists(join(root, candidate))) splits[split] ??= [candidate];
       }
     }
   }
   if (Object.keys(splits).length > 0) return splits;
-  const flat = (await exists(join(root, "images"))) && (await exists(join(root, "labels")));
+  const flat = (await files.exists(join(root, "images"))) && (await files.exists(join(root, "labels")));
   return flat ? { train: ["images"] } : {};
 }
 
 /** labelImg and others leave the class names in classes.txt, a name a line. */
-async function namesFile(root: string): Promise<string[] | undefined> {
+async function namesFile(root: string, files: FileAccess): Promise<string[] | undefined> {
   for (const file of [join(root, "classes.txt"), join(root, "labels", "classes.txt")]) {
-    if (await exists(file)) return linesOf(await readFile(file, "utf8")).filter((line) => line !== "");
+    const text = await files.text(file);
+    if (text !== undefined) return linesOf(text).filter((line) => line !== "");
   }
   return undefined;
 }
@@ -81,62 +121,209 @@ function numberedNames(splits: Partial<Record<SplitName, readonly Sample[]>>): s
   return Array.from({ length: highest + 1 }, (_, index) => `class${index}`);
 }
 
-async function readSplit(
-  entries: readonly string[],
-  split: SplitName,
-  description: Description,
-  classCount: number | undefined,
-  problems: Problem[],
-): Promise<Sample[]> {
-  const images: string[] = [];
-  for (const entry of entries) images.push(...(await imagesOf(entry, split, description)));
-  const sizes = await readImageSizes(images, problems);
-  let labelled = 0;
-  const read = await mapBounded(images, LABEL_FILES_AT_ONCE, async (path, index) => {
-    const size = sizes[index];
-    if (!size) return undefined;
-    const found: Problem[] = [];
-    const { sample, hasLabels } = await readSample(path, size, classCount, found);
-    if (hasLabels) labelled++;
-    return { sample, found };
-  });
-  const whole = read.filter((entry) => entry !== undefined);
-  for (const { found } of whole) problems.push(...found);
-  if (whole.length > 0 && labelled === 0) {
-    const reason = `none of the ${whole.length} images of "${split}" has a label file (looked for ${labelPath(images[0]!)} and so on)`;
-    problems.push({ file: description.source, reason });
-  }
-  return whole.map(({ sample }) => sample);
-}
+class YoloReader {
+  readonly #description: Description;
+  readonly #classCount: number | undefined;
+  readonly #context: ReadContext;
+  /** Label files that an image stands for. */
+  readonly #expected = new Set<string>();
+  /** Label files that there are, by the path that each would have in a label folder of its own. */
+  readonly labelFiles = new Map<string, string>();
 
-/** Image paths behind one entry of a description: a folder, a .txt list of paths, or one image. */
-async function imagesOf(entry: string, split: SplitName, { root, source }: Description): Promise<string[]> {
-  const path = await locate(entry, root);
-  const found = path === undefined ? undefined : await stat(path);
-  if (path === undefined || !found) {
-    throw new DatasetError(
-      `${source}: ${split} names "${entry}", but ${resolve(root, entry)} does not exist; paths are relative to "path", which is relative to the file`,
+  constructor(description: Description, classCount: number | undefined, context: ReadContext) {
+    this.#description = description;
+    this.#classCount = classCount;
+    this.#context = context;
+  }
+
+  async readSplit(entries: readonly string[], split: SplitName): Promise<Sample[]> {
+    const { files, problems } = this.#context;
+    const images: string[] = [];
+    for (const entry of entries) images.push(...(await this.#imagesOf(entry, split)));
+    for (const image of images) this.#expected.add(this.#labelPath(image));
+    const sizes = await files.imageSizes(images, problems);
+    let labelled = 0;
+    const read = await mapBounded(images, LABEL_FILES_AT_ONCE, async (path, index) => {
+      const size = sizes[index];
+      if (!size) return undefined;
+      const found = { problems: [], remarks: [] };
+      const { sample, hasLabels } = await this.#readSample(path, size, found);
+      if (hasLabels) labelled++;
+      return { sample, found };
+    });
+    const whole = read.filter((entry) => entry !== undefined);
+    for (const { found } of whole) {
+      problems.push(...found.problems);
+      this.#context.remarks.push(...found.remarks);
+    }
+    if (whole.length > 0 && labelled === 0) {
+      const looked = this.#labelPath(images[0]!);
+      const reason = `none of the ${whole.length} images of "${split}" has a label file (looked for ${looked} and so on)`;
+      problems.push({ file: this.#description.source, kind: "split-without-labels", reason });
+    }
+    return whole.map(({ sample }) => sample);
+  }
+
+  /** Image paths behind one entry of a description: a folder, a glob, a .txt list of paths, or one image. */
+  async #imagesOf(entry: string, split: SplitName): Promise<string[]> {
+    const { root, source } = this.#description;
+    const { files } = this.#context;
+    const path = await this.#locate(entry);
+    if (path === undefined && isDynamicPattern(entry)) return files.imagesMatching(entry, root);
+    if (path === undefined) {
+      throw new DatasetError(
+        `${source}: ${split} names "${entry}", but ${resolve(root, entry)} does not exist; paths are relative to "path", which is relative to the file`,
+      );
+    }
+    if ((await files.kind(path)) === "folder") return this.#imagesBelow(path);
+    if (isImageFile(path)) return [path];
+    if (extname(path) !== ".txt") {
+      throw new DatasetError(
+        `${source}: ${split} names "${entry}", which is neither a folder, a .txt list nor an image`,
+      );
+    }
+    const list = await files.text(path).catch((error: unknown) => {
+      throw new DatasetError(`${path}: cannot be read as a list of images (${messageOf(error)})`);
+    });
+    return this.#listed(list ?? "", path);
+  }
+
+  async #imagesBelow(folder: string): Promise<string[]> {
+    const { files, remarks, thorough } = this.#context;
+    const all = await files.filesBelow(folder, (file) =>
+      remarks.push({
+        file,
+        kind: "link-cycle",
+        reason: "leads back to a folder above it or entered before; not followed",
+      }),
     );
+    if (thorough) {
+      for (const file of all.filter(isUnsupportedImageFile)) {
+        remarks.push({
+          file,
+          kind: "image-unlisted",
+          reason: `no decoder for ${extname(file)} files; convert it to PNG`,
+        });
+      }
+    }
+    return all.filter(isImageFile);
   }
-  if (found.isDirectory()) return listImages(path);
-  if (isImageFile(path)) return [path];
-  if (extname(path) !== ".txt") {
-    throw new DatasetError(`${source}: ${split} names "${entry}", which is neither a folder, a .txt list nor an image`);
+
+  /** Paths of a list; a leading "./" means "beside this list", everything else starts at the root. An image counts once. */
+  #listed(text: string, list: string): string[] {
+    const firstLine = new Map<string, number>();
+    for (const [index, line] of linesOf(text).entries()) {
+      if (line === "") continue;
+      const path = resolve(line.startsWith("./") ? dirname(list) : this.#description.root, line);
+      const earlier = firstLine.get(path);
+      if (earlier === undefined) firstLine.set(path, index + 1);
+      else {
+        const reason = `the same image as line ${earlier}; used once`;
+        this.#context.remarks.push({ file: list, line: index + 1, kind: "row-duplicate", reason });
+      }
+    }
+    return [...firstLine.keys()];
   }
-  // A leading "./" means "beside this list", everything else starts at the root.
-  return linesOf(await readFile(path, "utf8"))
-    .filter((line) => line !== "")
-    .map((line) => resolve(line.startsWith("./") ? dirname(path) : root, line));
+
+  /** Some exporters write `../train/images` for what lies at `train/images`. */
+  async #locate(entry: string): Promise<string | undefined> {
+    const candidates = entry.startsWith("../") ? [entry, entry.slice("../".length)] : [entry];
+    for (const candidate of candidates) {
+      const path = resolve(this.#description.root, candidate);
+      if (await this.#context.files.exists(path)) return path;
+    }
+    return undefined;
+  }
+
+  #labelPath(image: string): string {
+    const { labels, root } = this.#description;
+    return labels === undefined ? labelPath(image) : labelPathIn(resolve(root, labels), image, root);
+  }
+
+  async #readSample(
+    path: string,
+    size: ImageSize,
+    found: { problems: Problem[]; remarks: Problem[] },
+  ): Promise<{ sample: Sample; hasLabels: boolean }> {
+    const { faithful, files, thorough } = this.#context;
+    const builder = new SampleBuilder({ id: basename(path, extname(path)), path, ...size }, { clip: true, faithful });
+    const file = this.#labelPath(path);
+    const text = await files.text(file).catch((error: unknown) => {
+      const reason = `cannot read the labels (${messageOf(error)}); rows skipped`;
+      found.problems.push({ file, kind: "label-unreadable", reason, image: path });
+      return undefined;
+    });
+    if (text === undefined && thorough) {
+      const reason = `no label file ${relative(this.#description.root, file)}: a background image`;
+      found.remarks.push({ file: path, kind: "image-without-label", reason });
+    }
+    if (text !== undefined) this.labelFiles.set(file, labelPathIn("", path, this.#description.root));
+    const firstLine = new Map<string, number>();
+    for (const [index, line] of linesOf(text ?? "").entries()) {
+      if (line !== "") this.#addRow(line, size, builder, firstLine, { file, line: index + 1, row: index }, found);
+    }
+    const untold = found.problems.length - TOLD_ROWS;
+    if (untold > 0) {
+      found.problems.length = TOLD_ROWS;
+      found.problems.push({ file, kind: "row-malformed", reason: `and ${untold} more rows are unusable`, image: path });
+    }
+    return { sample: builder.build(), hasLabels: text !== undefined };
+  }
+
+  #addRow(
+    line: string,
+    size: ImageSize,
+    builder: SampleBuilder,
+    firstLine: Map<string, number>,
+    at: { file: string; line: number; row: number },
+    found: { problems: Problem[]; remarks: Problem[] },
+  ): void {
+    const place = { ...at, image: builder.path };
+    const refuse = (kind: Problem["kind"] & string, reason: string) =>
+      void found.problems.push(rowProblem(place, { kind, reason }, "; row skipped"));
+    const row = parseRow(line, size, this.#description.keypoints);
+    if ("reason" in row) return refuse(row.kind, row.reason);
+    const classCount = this.#classCount;
+    if (classCount !== undefined && row.classIndex >= classCount) {
+      return refuse(
+        "class-unknown",
+        `class ${row.classIndex} but the dataset names ${classCount} classes (0..${classCount - 1})`,
+      );
+    }
+    const earlier = firstLine.get(line);
+    if (earlier !== undefined && !this.#context.faithful) {
+      return refuse("row-duplicate", `the same row as line ${earlier}`);
+    }
+    firstLine.set(line, at.line);
+    const { refused, remark } = builder.add(this.#context.thorough ? { ...row, place: at } : row);
+    if (refused) found.problems.push(rowProblem(place, refused, "; row skipped"));
+    if (remark) found.remarks.push(rowProblem(place, remark, this.#context.faithful ? "" : "; cut at the edge"));
+  }
+
+  /** Label files that no image stands for, in the folders where labels were looked for. */
+  async lookForOrphans(): Promise<void> {
+    const { files, remarks } = this.#context;
+    const folders = new Set([...this.#expected].map((path) => dirname(path)));
+    for (const folder of [...folders].sort()) {
+      for (const name of await files.names(folder)) {
+        const file = join(folder, name);
+        if (extname(name) !== ".txt" || name === "classes.txt" || this.#expected.has(file)) continue;
+        if (await this.#isList(file)) continue;
+        remarks.push({ file, kind: "label-without-image", reason: "no image of the dataset has these labels" });
+      }
+    }
+  }
+
+  /** Lists of images often lie beside them. */
+  async #isList(file: string): Promise<boolean> {
+    const text = await this.#context.files.text(file).catch(() => undefined);
+    const [first] = linesOf(text ?? "").filter((line) => line !== "");
+    return first !== undefined && isImageFile(first);
+  }
 }
 
-/** Some exporters write `../train/images` for what lies at `train/images`. */
-async function locate(entry: string, root: string): Promise<string | undefined> {
-  const candidates = entry.startsWith("../") ? [entry, entry.slice("../".length)] : [entry];
-  for (const candidate of candidates) {
-    const path = resolve(root, candidate);
-    if (await exists(path)) return path;
-  }
-  return undefined;
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** …/images/a/x.jpg → …/labels/a/x.txt (the last "images" counts); without an images folder, beside the image. */
@@ -148,75 +335,83 @@ export function labelPath(image: string): string {
   return `${stem.slice(0, at)}${sep}labels${sep}${stem.slice(at + marker.length)}.txt`;
 }
 
-async function readSample(
-  path: string,
-  size: ImageSize,
-  classCount: number | undefined,
-  problems: Problem[],
-): Promise<{ sample: Sample; hasLabels: boolean }> {
-  const builder = new SampleBuilder({ id: basename(path, extname(path)), path, ...size });
-  const file = labelPath(path);
-  const text = await readFile(file, "utf8").catch((error: unknown) => {
-    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
-    if (!missing) problems.push({ file, reason: `cannot read the labels (${String(error)}); rows skipped` });
-    return undefined;
+/** Where an image's labels lie in a label folder of its own: at its path from the root, without the last folder "images". */
+export function labelPathIn(labels: string, image: string, root: string): string {
+  const inside = relative(root, image);
+  const steps = (inside.startsWith("..") || isAbsolute(inside) ? image : inside).split(sep);
+  const at = steps.lastIndexOf("images");
+  const outside = inside.startsWith("..") || isAbsolute(inside);
+  const kept = outside ? steps.slice(at < 0 ? -1 : at + 1) : steps.filter((_, index) => index !== at);
+  const path = join(labels, ...kept);
+  return `${path.slice(0, path.length - extname(path).length)}.txt`;
+}
+
+async function writeYolo(dataset: Dataset, target: DatasetTarget): Promise<void> {
+  target.loseIds(dataset);
+  const { names, keypoints, categoryIds, splits } = dataset;
+  for (const split of SPLIT_NAMES) {
+    for (const sample of splits[split] ?? []) {
+      const image = target.image(sample, join("images", split));
+      const stem = basename(image, extname(image));
+      const rows = rowTexts(sample, target);
+      await target.text(join("labels", split, `${stem}.txt`), rows.map((row) => `${row}\n`).join(""));
+    }
+  }
+  const present = SPLIT_NAMES.filter((split) => splits[split]);
+  const description = {
+    path: ".",
+    ...Object.fromEntries(present.map((split) => [split, `images/${split}`])),
+    names: new Map(names.entries()),
+    ...(categoryIds && { category_ids: categoryIds }),
+    ...(keypoints && { kpt_shape: [keypoints.count, 3] }),
+    ...(keypoints?.names && { kpt_names: keypoints.names }),
+    ...(keypoints?.flip && { flip_idx: keypoints.flip }),
+  };
+  await target.text("data.yaml", stringify(description));
+}
+
+function rowTexts(sample: Sample, target: DatasetTarget): string[] {
+  const texts: string[] = [];
+  const pointStride = sample.keypoints ? sample.keypoints.length / sample.classes.length : 0;
+  sample.classes.forEach((classIndex, row) => {
+    if (sample.crowd[row] !== 0) {
+      target.lose("crowd regions or difficult objects (left out: a row cannot mark them)");
+      return;
+    }
+    const box = boxOf(sample, row);
+    const cut = clipped(box, sample);
+    if (cut.some((value, i) => Math.abs(value - box[i]!) > 1e-3)) target.lose("parts of boxes beyond the image's edge");
+    if (sample.masks?.[row]) target.lose("run-length masks (boxes are kept)");
+    if (sample.attributes?.[row]) target.lose("attributes of objects");
+    const rings = sample.polygons?.[row] ?? [];
+    const points = sample.keypoints?.subarray(row * pointStride, (row + 1) * pointStride);
+    texts.push(rowText(classIndex, cut, rings, points, sample, target));
   });
-  const firstLine = new Map<string, number>();
-  for (const [index, line] of linesOf(text ?? "").entries()) {
-    if (line === "") continue;
-    const reason = addRow(line, size, classCount, builder, firstLine, index + 1);
-    if (reason !== undefined) problems.push({ file, line: index + 1, reason: `${reason}; row skipped` });
+  return texts;
+}
+
+function rowText(
+  classIndex: number,
+  box: Box,
+  rings: readonly Float32Array[],
+  points: Float32Array | undefined,
+  sample: Sample,
+  target: DatasetTarget,
+): string {
+  if (points) {
+    if (rings.length > 0) target.lose("polygons of objects with keypoints");
+    return keypointsText(classIndex, box, points, sample);
   }
-  return { sample: builder.build(), hasLabels: text !== undefined };
+  if (rings.length === 0) return boxText(classIndex, box, sample);
+  if (rings.length > 1) target.lose("polygons of several rings (joined by bridges without width)");
+  if (!spans(rings, box)) target.lose("boxes other than their polygon's bounds");
+  return polygonText(classIndex, bridgeRings(rings), sample);
 }
 
-function addRow(
-  line: string,
-  size: ImageSize,
-  classCount: number | undefined,
-  builder: SampleBuilder,
-  firstLine: Map<string, number>,
-  lineNumber: number,
-): string | undefined {
-  const row = parseRow(line, size);
-  if (typeof row === "string") return row;
-  if (classCount !== undefined && row.classIndex >= classCount) {
-    return `class ${row.classIndex} but the dataset names ${classCount} classes (0..${classCount - 1})`;
-  }
-  const earlier = firstLine.get(line);
-  if (earlier !== undefined) return `the same row as line ${earlier}`;
-  firstLine.set(line, lineNumber);
-  return builder.add({ ...row, box: builder.clip(row.box) });
-}
-
-const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-
-/** One label row in pixels, or what is wrong with it. */
-export function parseRow(line: string, { width, height }: ImageSize): BoxRow | string {
-  const tokens = line.split(/\s+/);
-  const bad = tokens.find((token) => !DECIMAL.test(token));
-  if (bad !== undefined) return `"${shorten(bad)}" is not a number`;
-  const [classIndex, ...values] = tokens.map(Number) as [number, ...number[]];
-  if (!Number.isInteger(classIndex) || classIndex < 0) return `class "${tokens[0]!}" is not a whole number from 0 on`;
-  const outside = values.find((value) => value < 0 || value > 1 + ROUNDING);
-  if (outside !== undefined) return `${outside} is not a fraction of the image (0..1)`;
-  if (values.length === 4) return { classIndex, box: boxFromFractions(values, width, height) };
-  if (values.length >= 6 && values.length % 2 === 0) return polygonRow(classIndex, values, width, height);
-  return `${tokens.length} values: a box has 5 (class cx cy w h), a polygon has 1 + 2 for each of its 3 or more points`;
-}
-
-function boxFromFractions(values: readonly number[], width: number, height: number): BoxRow["box"] {
-  const [cx, cy, w, h] = values as [number, number, number, number];
-  return [(cx - w / 2) * width, (cy - h / 2) * height, (cx + w / 2) * width, (cy + h / 2) * height];
-}
-
-function polygonRow(classIndex: number, values: readonly number[], width: number, height: number): BoxRow {
-  const ring = Float32Array.from(values, (value, i) => value * (i % 2 === 0 ? width : height));
-  const xs = ring.filter((_, i) => i % 2 === 0);
-  const ys = ring.filter((_, i) => i % 2 === 1);
-  return { classIndex, box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)], rings: [ring] };
-}
-
-function shorten(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 40)}…` : text;
+/** Whether a box is the bounds of its polygons, to a pixel. */
+function spans(rings: readonly Float32Array[], [x1, y1, x2, y2]: Box): boolean {
+  const xs = rings.flatMap((ring) => [...ring.filter((_, i) => i % 2 === 0)]);
+  const ys = rings.flatMap((ring) => [...ring.filter((_, i) => i % 2 === 1)]);
+  const bounds = [Math.min(...xs) - x1, Math.min(...ys) - y1, Math.max(...xs) - x2, Math.max(...ys) - y2];
+  return bounds.every((difference) => Math.abs(difference) <= 1);
 }

@@ -1,6 +1,7 @@
 /** Small datasets in temporary folders, for tests. */
 
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
@@ -17,6 +18,19 @@ export async function makeFolder(files: Files): Promise<{ root: string; remove: 
     await writeFile(join(root, path), content);
   }
   return { root, remove: () => rm(root, { recursive: true, force: true }) };
+}
+
+/** A digest of every name, link and byte below a folder: equal only where nothing was changed. Pipes count by name. */
+export async function folderDigest(folder: string): Promise<string> {
+  const hash = createHash("sha256");
+  const entries = await readdir(folder, { withFileTypes: true, recursive: true });
+  const paths = entries.map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }));
+  for (const { entry, path } of paths.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    hash.update(`${path}\0`);
+    if (entry.isFile()) hash.update(await readFile(path));
+    else if (entry.isSymbolicLink()) hash.update(await readlink(path));
+  }
+  return hash.digest("hex");
 }
 
 /** A JPEG of soft random colours, the same for the same seed. */
