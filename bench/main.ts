@@ -1,12 +1,14 @@
 // `npm run bench -- train`: measures parts, all of them by default, on this machine and prints tables or JSON.
 import { parseArgs } from "node:util";
+import { benchLoader } from "./loader.js";
 import { benchTrain, measureVariant } from "./train.js";
 
-const usage = `usage: npm run bench -- [train …] [options]
+const usage = `usage: npm run bench -- [train loader …] [options]
   --model NAME   model of the training step (default yolov9-t)
   --imgsz N      image size (default 320)
   --batch N      images a step (default 16)
   --steps N      measured steps (default 5)
+  --data PATH    data set of the loader (default ../shared/datasets/bccd)
   --json         one JSON object instead of tables`;
 
 const { values, positionals } = parseArgs({
@@ -17,6 +19,7 @@ const { values, positionals } = parseArgs({
     batch: { type: "string", default: "16" },
     steps: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
+    data: { type: "string" },
     variant: { type: "string" }, // one variant of the training step, measured in a process of its own
     help: { type: "boolean", default: false },
   },
@@ -37,6 +40,7 @@ export interface Report {
 
 const parts: Record<string, () => Report> = {
   train: () => benchTrain(options),
+  loader: () => benchLoader({ data: values.data }),
 };
 
 function main(): void {
