@@ -12,7 +12,7 @@ export {
 
 // Batches
 export { Loader, type Batch, type EpochOptions, type LoaderOptions } from "./loader.js";
-export { defaultAugment, type AugmentConfig } from "./augment/config.js";
+export { AugmentConfig, defaultAugment } from "./augment/config.js";
 
 // Pixels
 export { decodeImage } from "./decode.js";

@@ -25,6 +25,8 @@ export interface Sample {
   readonly areas: Float64Array;
   /** [n] outlines as rings of x y in pixels; an empty list for a row that is only a box. Absent when no row has one. */
   readonly polygons?: readonly (readonly Float32Array[])[];
+  /** [n*K*3] x y in pixels and visibility 0 (unlabelled), 1 (hidden), 2 (visible); absent when no row has any. */
+  readonly keypoints?: Float32Array;
 }
 
 /** Something in the data that was left out, and why. Files are never repaired or written to. */
@@ -44,6 +46,12 @@ export interface Dataset {
   readonly problems: readonly Problem[];
   /** COCO: the category id of each class index. */
   readonly categoryIds?: readonly number[];
+  /** Of every object: how many keypoints, what they are called, and the index of point i after a left-right flip. */
+  readonly keypoints?: {
+    readonly count: number;
+    readonly names?: readonly string[];
+    readonly flip?: readonly number[];
+  };
 }
 
 /** A dataset that cannot be used at all. The message says which file or folder, what is wrong and what to do. */

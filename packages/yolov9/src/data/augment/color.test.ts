@@ -10,7 +10,7 @@ function jitterPixel(
   gains: { hue: number; saturation: number; value: number },
 ) {
   const out = new Uint8Array(3);
-  finishImage(Uint8Array.from(rgb), 1, gains, still, out);
+  finishImage(Uint8Array.from(rgb), { width: 1, height: 1 }, gains, still, out);
   return [...out];
 }
 
@@ -53,7 +53,7 @@ describe("planes", () => {
   const rgb = Uint8Array.from([10, 10, 10, 20, 20, 20, 30, 30, 30, 40, 40, 40]);
   const firstPlane = (flip: { leftRight: boolean; upDown: boolean }) => {
     const out = new Uint8Array(12);
-    finishImage(rgb, 2, unchanged, flip, out);
+    finishImage(rgb, { width: 2, height: 2 }, unchanged, flip, out);
     expect([...out.subarray(4, 8)]).toEqual([...out.subarray(0, 4)]);
     return [...out.subarray(0, 4)];
   };

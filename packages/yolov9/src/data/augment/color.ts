@@ -31,21 +31,40 @@ const byteTable = (entry: (i: number) => number) => Int32Array.from({ length: 25
 const SATURATION_OF = byteTable((value) => (value === 0 ? 0 : Math.round((255 << SHIFT) / value)));
 const HUE_OF = byteTable((spread) => (spread === 0 ? 0 : Math.round((HUES << SHIFT) / (6 * spread))));
 
-/** Tables for one image's gains. */
+/** The formula gives hues from here round to 5 sectors, both included; those below 0 count from 180 downwards. */
+const LOWEST_HUE = -HUES_A_SECTOR;
+const HUE_RANGE = HUES + 1;
+
+/** How far each channel falls below the brightest, as a share of saturation, from the start of a sector (0) to its end (1). */
+const FALL: readonly (readonly ((fraction: number) => number)[])[] = [
+  [() => 0, (f) => 1 - f, () => 1],
+  [(f) => f, () => 0, () => 1],
+  [() => 1, () => 0, (f) => 1 - f],
+  [() => 1, (f) => f, () => 0],
+  [(f) => 1 - f, () => 1, () => 0],
+  [() => 0, () => 1, (f) => f],
+];
+
+/** Tables for one image's gains: a pixel's new colour is value * (1 - saturation * fall), channel by channel. */
 class HsvTables {
-  /** New sector 0 … 5 and place within it 0 … 1, by old hue. */
-  readonly sector = new Uint8Array(HUES);
-  readonly fraction = new Float64Array(HUES);
+  /** By old hue - LOWEST_HUE. */
+  readonly red = new Float64Array(HUE_RANGE);
+  readonly green = new Float64Array(HUE_RANGE);
+  readonly blue = new Float64Array(HUE_RANGE);
   /** New saturation 0 … 1 by old saturation 0 … 255. */
   readonly saturation = new Float64Array(256);
   /** New value by old value, both 0 … 255. */
   readonly value = new Uint8Array(256);
 
   constructor(gains: HsvGains) {
-    for (let hue = 0; hue < HUES; hue++) {
+    for (let i = 0; i < HUE_RANGE; i++) {
+      const hue = (i + LOWEST_HUE + HUES) % HUES;
       const moved = Math.floor((hue * gains.hue) % HUES);
-      this.sector[hue] = Math.floor(moved / HUES_A_SECTOR);
-      this.fraction[hue] = (moved % HUES_A_SECTOR) / HUES_A_SECTOR;
+      const fraction = (moved % HUES_A_SECTOR) / HUES_A_SECTOR;
+      const [red, green, blue] = FALL[Math.floor(moved / HUES_A_SECTOR)]!.map((fall) => fall(fraction));
+      this.red[i] = red!;
+      this.green[i] = green!;
+      this.blue[i] = blue!;
     }
     for (let level = 0; level < 256; level++) {
       this.saturation[level] = Math.floor(Math.min(level * gains.saturation, 255)) / 255;
@@ -56,35 +75,44 @@ class HsvTables {
 
 /**
  * Jitter, flip and split into planes.
- * @param rgb size * size interleaved pixels
+ * @param rgb width * height interleaved pixels
  * @param out receives the R, G and B planes one after the other, each row-major
  */
 export function finishImage(
   rgb: Uint8Array,
-  size: number,
+  { width, height }: { readonly width: number; readonly height: number },
   gains: HsvGains,
   flip: { readonly leftRight: boolean; readonly upDown: boolean },
   out: Uint8Array,
 ): void {
   const tables = new HsvTables(gains);
-  const step = flip.leftRight ? -1 : 1;
-  for (let y = 0; y < size; y++) {
-    const row = (flip.upDown ? size - 1 - y : y) * size;
-    jitterRow(rgb, y * size * 3, size, tables, out, flip.leftRight ? row + size - 1 : row, step);
+  const plane = width * height;
+  const planes = [0, 1, 2].map((channel) => out.subarray(channel * plane, (channel + 1) * plane));
+  for (let y = 0; y < height; y++) {
+    const row = (flip.upDown ? height - 1 - y : y) * width;
+    jitterRow(
+      rgb,
+      y * width * 3,
+      width,
+      tables,
+      planes,
+      flip.leftRight ? row + width - 1 : row,
+      flip.leftRight ? -1 : 1,
+    );
   }
 }
 
 function jitterRow(
   rgb: Uint8Array,
   from: number,
-  size: number,
-  { sector, fraction, saturation, value }: HsvTables,
-  out: Uint8Array,
+  width: number,
+  { red, green, blue, saturation, value }: HsvTables,
+  planes: readonly Uint8Array[],
   start: number,
   step: number,
 ): void {
-  const plane = size * size;
-  const end = from + size * 3;
+  const [reds, greens, blues] = planes as [Uint8Array, Uint8Array, Uint8Array];
+  const end = from + width * 3;
   for (let i = from, to = start; i < end; i += 3, to += step) {
     const r = rgb[i]!;
     const g = rgb[i + 1]!;
@@ -94,49 +122,16 @@ function jitterRow(
     const spread = high - low;
     const v = value[high]!;
     if (spread === 0) {
-      out[to] = v;
-      out[to + plane] = v;
-      out[to + 2 * plane] = v;
+      reds[to] = v;
+      greens[to] = v;
+      blues[to] = v;
       continue;
     }
     const angle = high === r ? g - b : high === g ? b - r + 2 * spread : r - g + 4 * spread;
-    let hue = (angle * HUE_OF[spread]! + HALF) >> SHIFT;
-    if (hue < 0) hue += HUES;
-    const s = saturation[(spread * SATURATION_OF[high]! + HALF) >> SHIFT]!;
-    const f = fraction[hue]!;
-    const p = (v * (1 - s) + 0.5) | 0;
-    const q = (v * (1 - s * f) + 0.5) | 0;
-    const t = (v * (1 - s * (1 - f)) + 0.5) | 0;
-    switch (sector[hue]) {
-      case 0:
-        out[to] = v;
-        out[to + plane] = t;
-        out[to + 2 * plane] = p;
-        break;
-      case 1:
-        out[to] = q;
-        out[to + plane] = v;
-        out[to + 2 * plane] = p;
-        break;
-      case 2:
-        out[to] = p;
-        out[to + plane] = v;
-        out[to + 2 * plane] = t;
-        break;
-      case 3:
-        out[to] = p;
-        out[to + plane] = q;
-        out[to + 2 * plane] = v;
-        break;
-      case 4:
-        out[to] = t;
-        out[to + plane] = p;
-        out[to + 2 * plane] = v;
-        break;
-      default:
-        out[to] = v;
-        out[to + plane] = p;
-        out[to + 2 * plane] = q;
-    }
+    const hue = ((angle * HUE_OF[spread]! + HALF) >> SHIFT) - LOWEST_HUE;
+    const vs = v * saturation[(spread * SATURATION_OF[high]! + HALF) >> SHIFT]!;
+    reds[to] = (v - vs * red[hue]! + 0.5) | 0;
+    greens[to] = (v - vs * green[hue]! + 0.5) | 0;
+    blues[to] = (v - vs * blue[hue]! + 0.5) | 0;
   }
 }

@@ -1,13 +1,26 @@
 /**
- * Sampling of a canvas that is never built: a few tiles placed on grey, seen through an affine map. Equal to drawing the tiles on a canvas
- * and calling OpenCV's warpAffine with INTER_LINEAR and a constant border: source positions in 1/32 pixel from 10-bit fixed point, the four
- * neighbours weighted with integers. For each output row the run of pixels that lie wholly inside a tile is found first, so that
- * the inner loops test nothing; only the seams take the slow way.
+ * Sampling of a canvas that is never built: a few tiles placed on grey, seen through a map. Equal to drawing the tiles on a canvas and
+ * calling OpenCV's warpAffine or warpPerspective with INTER_LINEAR and a constant border: source positions in 1/32 pixel, the four neighbours
+ * weighted with integers. For each output row the run of pixels that lie wholly inside a tile is found first, so that the inner
+ * loops of sample-run.ts test nothing; only the seams take the slow way.
  */
 
 import { LETTERBOX_PAD } from "@yolov9/vision";
 
-import type { Affine } from "./affine.js";
+import { isAffine, isLevel, type Homography } from "./homography.js";
+import { firstWhere, intersect, monotoneRun, type Run } from "./monotone-run.js";
+import {
+  LevelColumns,
+  POSITION_ONE,
+  POSITION_TO_WEIGHT,
+  ROUND_POSITION,
+  ROUND_VALUE,
+  sampleRun,
+  VALUE_BITS,
+  WEIGHT_BITS,
+  WEIGHT_MASK,
+  WEIGHT_ONE,
+} from "./sample-run.js";
 
 /** A picture lying on the canvas; what is outside left … bottom is not seen. */
 export interface Tile {
@@ -18,111 +31,204 @@ export interface Tile {
   /** Canvas position of the picture's first pixel; may be negative. */
   readonly originX: number;
   readonly originY: number;
-  /** Visible part on the canvas, half-open, within the picture. */
+  /** Visible part on the canvas, half-open, within the picture; empty when right <= left or bottom <= top. */
   readonly left: number;
   readonly top: number;
   readonly right: number;
   readonly bottom: number;
 }
 
-/** Fixed-point bits of a source position, and those of them that remain as interpolation weight. */
-const POSITION_BITS = 10;
-const POSITION_ONE = 1 << POSITION_BITS;
-const WEIGHT_BITS = 5;
-const WEIGHT_ONE = 1 << WEIGHT_BITS;
-const WEIGHT_MASK = WEIGHT_ONE - 1;
-const POSITION_TO_WEIGHT = POSITION_BITS - WEIGHT_BITS;
-/** Half of 1/32 pixel, which makes the shift round. */
-const ROUND_POSITION = POSITION_ONE / WEIGHT_ONE / 2;
-const VALUE_BITS = 2 * WEIGHT_BITS;
-const ROUND_VALUE = 1 << (VALUE_BITS - 1);
+/** Part of an output row: pixels from … to, half-open. */
+export interface Span extends Run {
+  readonly y: number;
+}
 
-/** Draws canvases of one output size; keeps its scratch memory between calls. */
+/** Divisors smaller than this are at or behind the horizon of a perspective map. */
+const HORIZON = 1e-6;
+
+/** Draws images of one size; keeps its scratch memory between calls. */
 export class Warper {
-  readonly size: number;
+  readonly #width: number;
+  readonly #height: number;
   /** Source position of each output column relative to the row's, in 1/1024 pixel. */
   readonly #stepX: Int32Array;
   readonly #stepY: Int32Array;
+  readonly #columns: LevelColumns;
 
-  constructor(size: number) {
-    this.size = size;
-    this.#stepX = new Int32Array(size);
-    this.#stepY = new Int32Array(size);
+  constructor(width: number, height: number) {
+    this.#width = width;
+    this.#height = height;
+    this.#stepX = new Int32Array(width);
+    this.#stepY = new Int32Array(width);
+    this.#columns = new LevelColumns(width);
   }
 
   /**
    * @param inverse from output to canvas coordinates (pixel centres at whole numbers)
-   * @param out receives size * size interleaved RGB pixels
+   * @param out receives width * height interleaved RGB pixels
    */
-  warp(tiles: readonly Tile[], inverse: Affine, out: Uint8Array): void {
-    const { size } = this;
-    const [a, b, c, d, e, f] = inverse;
-    const stepX = this.#stepX;
-    const stepY = this.#stepY;
-    for (let x = 0; x < size; x++) {
-      stepX[x] = Math.round(a * x * POSITION_ONE);
-      stepY[x] = Math.round(d * x * POSITION_ONE);
+  warp(tiles: readonly Tile[], inverse: Homography, out: Uint8Array): void {
+    out.fill(LETTERBOX_PAD, 0, this.#width * this.#height * 3);
+    if (isLevel(inverse)) {
+      this.#prepareSteps(inverse);
+      for (const tile of tiles) this.#drawLevelTile(tiles, tile, inverse, out);
+      return;
     }
-    out.fill(LETTERBOX_PAD);
-    for (let y = 0; y < size; y++) {
-      const rowX = Math.round((b * y + c) * POSITION_ONE) + ROUND_POSITION;
-      const rowY = Math.round((e * y + f) * POSITION_ONE) + ROUND_POSITION;
-      for (const tile of tiles) this.#drawTileRow(tiles, tile, rowX, rowY, out, y * size * 3);
+    const rows = Array.from({ length: this.#height }, (_, y) => ({ y, from: 0, to: this.#width }));
+    this.warpSpans(tiles, inverse, rows, out);
+  }
+
+  /** Like `warp`, for parts of rows; what is under no tile stays as it is. */
+  warpSpans(tiles: readonly Tile[], inverse: Homography, spans: readonly Span[], out: Uint8Array): void {
+    if (!isAffine(inverse)) {
+      for (const span of spans) this.#drawPerspectiveSpan(tiles, inverse, span, out);
+      return;
+    }
+    this.#prepareSteps(inverse);
+    const [, b, c, , e, f] = inverse;
+    for (const span of spans) {
+      const rowX = Math.round((b * span.y + c) * POSITION_ONE) + ROUND_POSITION;
+      const rowY = Math.round((e * span.y + f) * POSITION_ONE) + ROUND_POSITION;
+      for (const tile of tiles) this.#drawTileSpan(tiles, tile, rowX, rowY, span, out);
     }
   }
 
-  #drawTileRow(tiles: readonly Tile[], tile: Tile, rowX: number, rowY: number, out: Uint8Array, outRow: number): void {
-    const stepX = this.#stepX;
-    const stepY = this.#stepY;
-    // Touched: at least one of the four neighbours belongs to the tile. Inside: all four do.
-    const touched = intersect(
-      monotoneRun(stepX, (tile.left - 1) * POSITION_ONE - rowX, tile.right * POSITION_ONE - rowX),
-      monotoneRun(stepY, (tile.top - 1) * POSITION_ONE - rowY, tile.bottom * POSITION_ONE - rowY),
-    );
+  #prepareSteps([a, , , d]: Homography): void {
+    for (let x = 0; x < this.#width; x++) {
+      this.#stepX[x] = Math.round(a * x * POSITION_ONE);
+      this.#stepY[x] = Math.round(d * x * POSITION_ONE);
+    }
+  }
+
+  /** Without rotation and shear a tile covers a rectangle, and its inner part is interpolated along rows and columns separately. */
+  #drawLevelTile(tiles: readonly Tile[], tile: Tile, inverse: Homography, out: Uint8Array): void {
+    const width = this.#width;
+    const [, , c, , e, f] = inverse;
+    const rowX = Math.round(c * POSITION_ONE) + ROUND_POSITION;
+    const rowYOf = (y: number) => Math.round((e * y + f) * POSITION_ONE) + ROUND_POSITION;
+    const across = runsOf(this.#stepX, rowX, tile.left, tile.right);
+    const down = levelRows(this.#height, rowYOf, tile.top, tile.bottom);
+    if (across.touched.from >= across.touched.to) return;
+    const bytes = (y: number) => y * width * 3;
+    const hasInside = across.inside.from < across.inside.to;
+    if (hasInside) this.#columns.start(tile, this.#stepX, rowX, across.inside);
+    for (let y = down.touched.from; y < down.touched.to; y++) {
+      const rowY = rowYOf(y);
+      if (!hasInside || y < down.inside.from || y >= down.inside.to) {
+        this.#drawSeam(tiles, rowX, rowY, out, bytes(y), across.touched, true);
+        continue;
+      }
+      this.#drawSeam(tiles, rowX, rowY, out, bytes(y), { from: across.touched.from, to: across.inside.from }, true);
+      this.#columns.drawRow(rowY, out, bytes(y));
+      this.#drawSeam(tiles, rowX, rowY, out, bytes(y), { from: across.inside.to, to: across.touched.to }, true);
+    }
+  }
+
+  #drawTileSpan(tiles: readonly Tile[], tile: Tile, rowX: number, rowY: number, span: Span, out: Uint8Array): void {
+    const outRow = span.y * this.#width * 3;
+    const across = runsOf(this.#stepX, rowX, tile.left, tile.right);
+    const down = runsOf(this.#stepY, rowY, tile.top, tile.bottom);
+    const touched = intersect(span, intersect(across.touched, down.touched));
     if (touched.from >= touched.to) return;
-    const inside = intersect(
-      monotoneRun(stepX, tile.left * POSITION_ONE - rowX, (tile.right - 1) * POSITION_ONE - rowX),
-      monotoneRun(stepY, tile.top * POSITION_ONE - rowY, (tile.bottom - 1) * POSITION_ONE - rowY),
-    );
+    const inside = intersect(touched, intersect(across.inside, down.inside));
     if (inside.from >= inside.to) {
-      this.#sampleSeam(tiles, rowX, rowY, out, outRow, touched.from, touched.to);
+      this.#drawSeam(tiles, rowX, rowY, out, outRow, touched, false);
       return;
     }
-    this.#sampleSeam(tiles, rowX, rowY, out, outRow, touched.from, inside.from);
-    if (stepY[this.size - 1] === 0) sampleLevelRun(tile, stepX, rowX, rowY, out, outRow, inside.from, inside.to);
-    else sampleRun(tile, stepX, stepY, rowX, rowY, out, outRow, inside.from, inside.to);
-    this.#sampleSeam(tiles, rowX, rowY, out, outRow, inside.to, touched.to);
+    this.#drawSeam(tiles, rowX, rowY, out, outRow, { from: touched.from, to: inside.from }, false);
+    sampleRun(tile, this.#stepX, this.#stepY, rowX, rowY, out, outRow, inside);
+    this.#drawSeam(tiles, rowX, rowY, out, outRow, { from: inside.to, to: touched.to }, false);
   }
 
   /** Pixels whose neighbours belong to several tiles or to the grey between them. */
-  #sampleSeam(
+  #drawSeam(
     tiles: readonly Tile[],
     rowX: number,
     rowY: number,
     out: Uint8Array,
     outRow: number,
-    from: number,
-    to: number,
+    { from, to }: Run,
+    level: boolean,
   ): void {
     for (let x = from; x < to; x++) {
       const positionX = (rowX + this.#stepX[x]!) >> POSITION_TO_WEIGHT;
-      const positionY = (rowY + this.#stepY[x]!) >> POSITION_TO_WEIGHT;
-      const right = positionX & WEIGHT_MASK;
-      const lower = positionY & WEIGHT_MASK;
-      const canvasX = positionX >> WEIGHT_BITS;
-      const canvasY = positionY >> WEIGHT_BITS;
-      for (let channel = 0; channel < 3; channel++) {
-        const upperValue =
-          canvasValue(tiles, canvasX, canvasY, channel) * (WEIGHT_ONE - right) +
-          canvasValue(tiles, canvasX + 1, canvasY, channel) * right;
-        const lowerValue =
-          canvasValue(tiles, canvasX, canvasY + 1, channel) * (WEIGHT_ONE - right) +
-          canvasValue(tiles, canvasX + 1, canvasY + 1, channel) * right;
-        out[outRow + x * 3 + channel] =
-          (upperValue * (WEIGHT_ONE - lower) + lowerValue * lower + ROUND_VALUE) >> VALUE_BITS;
-      }
+      const positionY = (level ? rowY : rowY + this.#stepY[x]!) >> POSITION_TO_WEIGHT;
+      sampleCanvas(tiles, positionX, positionY, out, outRow + x * 3);
     }
   }
+
+  #drawPerspectiveSpan(tiles: readonly Tile[], inverse: Homography, { y, from, to }: Span, out: Uint8Array): void {
+    const [a, b, c, d, e, f, g, h, i] = inverse;
+    for (let x = from; x < to; x++) {
+      const divisor = g * x + h * y + i;
+      if (divisor < HORIZON) continue;
+      const positionX = Math.round(((a * x + b * y + c) / divisor) * WEIGHT_ONE);
+      const positionY = Math.round(((d * x + e * y + f) / divisor) * WEIGHT_ONE);
+      if (Math.abs(positionX) > FARTHEST || Math.abs(positionY) > FARTHEST) continue;
+      sampleCanvas(tiles, positionX, positionY, out, (y * this.#width + x) * 3);
+    }
+  }
+}
+
+/** Positions beyond this many 1/32 pixels are on no canvas, and might not be whole numbers of 32 bits. */
+const FARTHEST = 2 ** 28;
+
+/** The runs of columns (or rows) of which at least one neighbour, or both, belong to low … high of the canvas. */
+function runsOf(steps: Int32Array, start: number, low: number, high: number): { touched: Run; inside: Run } {
+  return {
+    touched: monotoneRun(steps, (low - 1) * POSITION_ONE - start, high * POSITION_ONE - start),
+    inside: monotoneRun(steps, low * POSITION_ONE - start, (high - 1) * POSITION_ONE - start),
+  };
+}
+
+/** The same for rows, whose positions rise. */
+function levelRows(height: number, rowYOf: (y: number) => number, low: number, high: number) {
+  const reaching = (position: number) => firstWhere(height, (y) => rowYOf(y) >= position * POSITION_ONE);
+  return {
+    touched: { from: reaching(low - 1), to: reaching(high) },
+    inside: { from: reaching(low), to: reaching(high - 1) },
+  };
+}
+
+/** One pixel, its neighbours looked up one by one. Fast where all four are in one tile. @param positionX, positionY in 1/32 pixel */
+function sampleCanvas(tiles: readonly Tile[], positionX: number, positionY: number, out: Uint8Array, to: number): void {
+  const right = positionX & WEIGHT_MASK;
+  const lower = positionY & WEIGHT_MASK;
+  const x = positionX >> WEIGHT_BITS;
+  const y = positionY >> WEIGHT_BITS;
+  for (const tile of tiles) {
+    if (x < tile.left || x + 1 >= tile.right || y < tile.top || y + 1 >= tile.bottom) continue;
+    const p = ((y - tile.originY) * tile.width + x - tile.originX) * 3;
+    const q = p + tile.width * 3;
+    for (let channel = 0; channel < 3; channel++) {
+      out[to + channel] = blendFour(
+        tile.pixels[p + channel]!,
+        tile.pixels[p + channel + 3]!,
+        tile.pixels[q + channel]!,
+        tile.pixels[q + channel + 3]!,
+        right,
+        lower,
+      );
+    }
+    return;
+  }
+  for (let channel = 0; channel < 3; channel++) {
+    out[to + channel] = blendFour(
+      canvasValue(tiles, x, y, channel),
+      canvasValue(tiles, x + 1, y, channel),
+      canvasValue(tiles, x, y + 1, channel),
+      canvasValue(tiles, x + 1, y + 1, channel),
+      right,
+      lower,
+    );
+  }
+}
+
+/** Bilinear in integers: upper left, upper right, lower left, lower right. */
+function blendFour(a: number, b: number, c: number, d: number, right: number, lower: number): number {
+  const upperValue = a * (WEIGHT_ONE - right) + b * right;
+  const lowerValue = c * (WEIGHT_ONE - right) + d * right;
+  return (upperValue * (WEIGHT_ONE - lower) + lowerValue * lower + ROUND_VALUE) >> VALUE_BITS;
 }
 
 function canvasValue(tiles: readonly Tile[], x: number, y: number, channel: number): number {
@@ -132,106 +238,4 @@ function canvasValue(tiles: readonly Tile[], x: number, y: number, channel: numb
     }
   }
   return LETTERBOX_PAD;
-}
-
-/** Half-open run of output columns. */
-interface Run {
-  readonly from: number;
-  readonly to: number;
-}
-
-function intersect(a: Run, b: Run): Run {
-  return { from: Math.max(a.from, b.from), to: Math.min(a.to, b.to) };
-}
-
-/** The run of indices i with low <= values[i] < high, where values only rise or only fall. */
-function monotoneRun(values: Int32Array, low: number, high: number): Run {
-  const rising = values[values.length - 1]! >= values[0]!;
-  if (rising) return { from: firstWhere(values, (v) => v >= low), to: firstWhere(values, (v) => v >= high) };
-  return { from: firstWhere(values, (v) => v < high), to: firstWhere(values, (v) => v < low) };
-}
-
-function firstWhere(values: Int32Array, holds: (value: number) => boolean): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (holds(values[middle]!)) high = middle;
-    else low = middle + 1;
-  }
-  return low;
-}
-
-/** Inner loop for maps without rotation and shear: the row stays on one pair of source rows. */
-function sampleLevelRun(
-  tile: Tile,
-  stepX: Int32Array,
-  rowX: number,
-  rowY: number,
-  out: Uint8Array,
-  outRow: number,
-  from: number,
-  to: number,
-): void {
-  const { pixels } = tile;
-  const positionY = rowY >> POSITION_TO_WEIGHT;
-  const lower = positionY & WEIGHT_MASK;
-  const upper = WEIGHT_ONE - lower;
-  const upperRow = ((positionY >> WEIGHT_BITS) - tile.originY) * tile.width * 3 - tile.originX * 3;
-  const stride = tile.width * 3;
-  for (let x = from, to3 = outRow + from * 3; x < to; x++, to3 += 3) {
-    const positionX = (rowX + stepX[x]!) >> POSITION_TO_WEIGHT;
-    const right = positionX & WEIGHT_MASK;
-    const left = WEIGHT_ONE - right;
-    const p = upperRow + (positionX >> WEIGHT_BITS) * 3;
-    const q = p + stride;
-    out[to3] =
-      ((pixels[p]! * left + pixels[p + 3]! * right) * upper +
-        (pixels[q]! * left + pixels[q + 3]! * right) * lower +
-        ROUND_VALUE) >>
-      VALUE_BITS;
-    out[to3 + 1] =
-      ((pixels[p + 1]! * left + pixels[p + 4]! * right) * upper +
-        (pixels[q + 1]! * left + pixels[q + 4]! * right) * lower +
-        ROUND_VALUE) >>
-      VALUE_BITS;
-    out[to3 + 2] =
-      ((pixels[p + 2]! * left + pixels[p + 5]! * right) * upper +
-        (pixels[q + 2]! * left + pixels[q + 5]! * right) * lower +
-        ROUND_VALUE) >>
-      VALUE_BITS;
-  }
-}
-
-/** Inner loop for any map. */
-function sampleRun(
-  tile: Tile,
-  stepX: Int32Array,
-  stepY: Int32Array,
-  rowX: number,
-  rowY: number,
-  out: Uint8Array,
-  outRow: number,
-  from: number,
-  to: number,
-): void {
-  const { pixels, originX, originY } = tile;
-  const stride = tile.width * 3;
-  for (let x = from, to3 = outRow + from * 3; x < to; x++, to3 += 3) {
-    const positionX = (rowX + stepX[x]!) >> POSITION_TO_WEIGHT;
-    const positionY = (rowY + stepY[x]!) >> POSITION_TO_WEIGHT;
-    const right = positionX & WEIGHT_MASK;
-    const left = WEIGHT_ONE - right;
-    const lower = positionY & WEIGHT_MASK;
-    const upper = WEIGHT_ONE - lower;
-    const p = ((positionY >> WEIGHT_BITS) - originY) * stride + ((positionX >> WEIGHT_BITS) - originX) * 3;
-    const q = p + stride;
-    for (let channel = 0; channel < 3; channel++) {
-      out[to3 + channel] =
-        ((pixels[p + channel]! * left + pixels[p + channel + 3]! * right) * upper +
-          (pixels[q + channel]! * left + pixels[q + channel + 3]! * right) * lower +
-          ROUND_VALUE) >>
-        VALUE_BITS;
-    }
-  }
 }
