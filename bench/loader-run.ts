@@ -22,12 +22,12 @@ const measuredSeconds = 10;
 const sampleMicroseconds = 500;
 const cacheBytes = 3 * 1024 ** 3;
 
-/** The files of the loader whose time is told apart; the rest is "other". */
-const phaseOfFile: readonly (readonly [RegExp, string])[] = [
-  [/augment\/(warp|sample-\w+)\.js$/, "warp"],
-  [/augment\/color\.js$/, "HSV and planes"],
-  [/augment\/render\.js$/, "mixup"],
-  [/augment\/(plan|random|layout|view|homography|move-\w+|clip-\w+)\.js$/, "plan and labels"],
+/** What the parts of the loader are called in the profile: names of compiled loops, or files. The rest is "other". */
+const phaseOfName: readonly (readonly [RegExp, string])[] = [
+  [/interpolateRow|blendRows|sampleRun|augment\/(warp|tile|monotone-run)\.js$/, "warp"],
+  [/jitterRow|augment\/color\.js$/, "HSV and planes"],
+  [/mix$/, "mixup"],
+  [/augment\/(render|layout|plan|random|view|homography|copy-paste|move-rows|clip-ring)\.js$/, "plan and labels"],
 ];
 
 async function measure(size: number, data: string): Promise<LoaderMeasurement> {
@@ -84,14 +84,15 @@ interface Profile {
 function phasesOf({ nodes, samples = [] }: Profile, milliseconds: number): Record<string, number> {
   const phaseOfNode = new Map(nodes.map(({ id, callFrame }) => [id, phaseOf(callFrame)]));
   const busy = samples.map((id) => phaseOfNode.get(id)).filter((phase) => phase !== undefined);
-  const phases: Record<string, number> = Object.fromEntries(phaseOfFile.map(([, phase]) => [phase, 0]));
+  const phases: Record<string, number> = Object.fromEntries(phaseOfName.map(([, phase]) => [phase, 0]));
   for (const phase of busy) phases[phase] = (phases[phase] ?? 0) + milliseconds / busy.length;
   return phases;
 }
 
 function phaseOf({ functionName, url }: { functionName: string; url: string }): string | undefined {
   if (functionName === "(idle)") return undefined;
-  return phaseOfFile.find(([file]) => file.test(url))?.[1] ?? "other";
+  const name = url.startsWith("wasm:") ? functionName : url;
+  return phaseOfName.find(([pattern]) => pattern.test(name))?.[1] ?? "other";
 }
 
 const [size, data] = process.argv.slice(2);

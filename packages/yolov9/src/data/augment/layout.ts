@@ -3,7 +3,7 @@
 import { letterboxGeometry, type RgbImage } from "@yolov9/vision";
 
 import type { CanvasPlan, MosaicPlan, NineMosaicPlan } from "./plan.js";
-import type { Tile } from "./warp.js";
+import type { Tile } from "./tile.js";
 
 export interface Size {
   readonly width: number;

@@ -15,6 +15,7 @@ import type { CanvasPlan, SamplePlan } from "./plan.js";
 import { ringSpans } from "./ring-spans.js";
 import { viewMap } from "./view.js";
 import { Warper } from "./warp.js";
+import { LEAST_WIDTH, Workspace } from "./workspace.js";
 
 /** A decoded picture, scaled so that its longer side is the image size, with what is annotated in pixels of the source image. */
 export interface Picture extends AnnotatedRows {
@@ -41,15 +42,16 @@ export interface RenderedRows {
   readonly keypoints: readonly number[];
 }
 
+/** Mixup's weights are fractions of this. */
+const MIX_ONE = 65_536;
+
 /** Boxes end this far before the image's right and bottom edge, as in the published recipe. */
 const EDGE = 1e-3;
 
 /** Renders plans; keeps its scratch memory between calls, so that only one rendering may be underway. */
 export class Renderer {
   readonly #keypointFlip: readonly number[] | undefined;
-  readonly #warpers = new Map<string, Warper>();
-  #first = new Uint8Array(0);
-  #second = new Uint8Array(0);
+  #workspace: Workspace | undefined;
 
   /** @param keypointFlip index of each keypoint in a mirror image; default: they keep their places */
   constructor(keypointFlip?: readonly number[]) {
@@ -59,6 +61,7 @@ export class Renderer {
   /**
    * @param pictures those of `plannedPictures(plan)`, in its order
    * @param out receives the image as planes R, G, B of width * height bytes
+   * @throws RangeError when the image's width is not a multiple of 4
    */
   async render(
     plan: SamplePlan,
@@ -67,19 +70,17 @@ export class Renderer {
     out: Uint8Array,
   ): Promise<RenderedRows> {
     const { width, height } = shape.output;
+    const workspace = this.#workspaceFor(shape);
+    const { kernels, first, second } = workspace;
     const bytes = width * height * 3;
-    if (this.#first.length < bytes) this.#first = new Uint8Array(bytes);
-    const first = this.#first.subarray(0, bytes);
     const own = plan.canvas.indices.length;
-    const moved = this.#drawCanvas(plan.canvas, pictures.slice(0, own), shape, plan.flip, first);
+    const moved = this.#drawCanvas(plan.canvas, pictures.slice(0, own), shape, plan.flip, workspace.first);
     if (plan.blend) {
-      if (this.#second.length < bytes) this.#second = new Uint8Array(bytes);
-      const second = this.#second.subarray(0, bytes);
       moved.push(...this.#drawCanvas(plan.blend.canvas, pictures.slice(own), shape, plan.flip, second));
-      blend(first, second, plan.blend.share);
+      kernels.mix(first.byteOffset, second.byteOffset, Math.round(plan.blend.share * MIX_ONE), bytes);
     }
-    for (const effect of plan.effects) await effect.apply({ data: first, width, height });
-    finishImage(first, shape.output, plan.hsv, plan.flip, out);
+    for (const effect of plan.effects) await effect.apply({ data: first.subarray(0, bytes), width, height });
+    finishImage(workspace, shape.output, plan.hsv, plan.flip, out);
     return asFractions(moved, shape.nominal);
   }
 
@@ -96,11 +97,11 @@ export class Renderer {
     const layout = layoutOf(plan, images, nominal);
     const view = viewMap(plan.view, layout.canvas, nominal);
     const toCanvas = invert(compose(resizeMap(nominal.width, nominal.height, output.width, output.height), view));
-    const warper = this.#warperOf(output);
-    warper.warp(layout.tiles, toCanvas, out);
+    const warper = new Warper(this.#workspaceFor(shape), output, out);
+    warper.warp(layout.tiles, toCanvas);
     const rows = pictures.flatMap((picture, i) => rowsOnCanvas(picture, placementOf(picture, layout, i)));
     const pasted = plan.kind === "letterbox" ? [] : rowsToPaste(rows, plan.copyPaste, layout.canvas.width);
-    for (const row of pasted) this.#paste(row, layout, toCanvas, output, out);
+    for (const row of pasted) paste(row, layout, toCanvas, output, warper);
     const toImage = compose(flipMap(flip, nominal), edgeMap(view));
     const mirrored = compose(toImage, mirror(layout.canvas.width));
     const move = (map: Homography, mirrors: boolean): Move => ({
@@ -116,21 +117,30 @@ export class Renderer {
     ].filter((row) => row !== undefined);
   }
 
-  /** Draws the pixels inside a row's mirrored outline, taken from the mirrored canvas. */
-  #paste({ outline }: MovedRow, { canvas, tiles }: Layout, toCanvas: Homography, output: Size, out: Uint8Array): void {
-    const toOutput = compose(edgeMap(invert(toCanvas)), mirror(canvas.width));
-    const rings = outline.map((ring) => mapRing(ring, toOutput));
-    // Pixel centres: the mirror image of column 0 is column width - 1.
-    const mirroredCanvas = compose(affine(-1, 0, canvas.width - 1, 0, 1, 0), toCanvas);
-    this.#warperOf(output).warpSpans(tiles, mirroredCanvas, ringSpans(rings, output.width, output.height), out);
+  #workspaceFor({ nominal, output }: ImageShape): Workspace {
+    const { width, height } = output;
+    if (width % LEAST_WIDTH !== 0)
+      throw new RangeError(`image of ${width} x ${height} px: its width must be a multiple of 4`);
+    const side = Math.max(nominal.width, nominal.height);
+    const size = { width, pixels: width * height, sourceBytes: side * side * 3 };
+    if (!this.#workspace?.holds(size)) this.#workspace = new Workspace(size);
+    return this.#workspace;
   }
+}
 
-  #warperOf({ width, height }: Size): Warper {
-    const key = `${width}x${height}`;
-    const warper = this.#warpers.get(key) ?? new Warper(width, height);
-    this.#warpers.set(key, warper);
-    return warper;
-  }
+/** Draws the pixels inside a row's mirrored outline, taken from the mirrored canvas. */
+function paste(
+  { outline }: MovedRow,
+  { canvas, tiles }: Layout,
+  toCanvas: Homography,
+  { width, height }: Size,
+  warper: Warper,
+): void {
+  const toOutput = compose(edgeMap(invert(toCanvas)), mirror(canvas.width));
+  const rings = outline.map((ring) => mapRing(ring, toOutput));
+  // Pixel centres: the mirror image of column 0 is column width - 1.
+  const mirroredCanvas = compose(affine(-1, 0, canvas.width - 1, 0, 1, 0), toCanvas);
+  warper.warpSpans(tiles, mirroredCanvas, ringSpans(rings, width, height));
 }
 
 /** The mirror image of a canvas, for edges. */
@@ -170,13 +180,4 @@ function asFractions(moved: readonly MovedRow[], { width, height }: Size): Rende
     row.keypoints.map((value, i) => (i % 3 === 0 ? value / width : i % 3 === 1 ? value / height : value)),
   );
   return { rows, outlines, keypoints };
-}
-
-const BLEND_BITS = 16;
-
-/** Mixup in place: `first` becomes share * first + (1 - share) * second, fractions dropped. */
-function blend(first: Uint8Array, second: Uint8Array, share: number): void {
-  const weight = Math.round(share * (1 << BLEND_BITS));
-  const rest = (1 << BLEND_BITS) - weight;
-  for (let i = 0; i < first.length; i++) first[i] = (first[i]! * weight + second[i]! * rest) >>> BLEND_BITS;
 }
