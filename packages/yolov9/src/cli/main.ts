@@ -3,6 +3,7 @@
  * loads its stage only when it runs, so that `--help` is quick and works without libtorch.
  */
 import { Command, CommanderError } from "commander";
+import { addDataCommand } from "./data.js";
 import { addDetectCommand } from "./detect.js";
 import { addDoctorCommand } from "./doctor.js";
 import { addExportCommand } from "./export.js";
@@ -27,6 +28,7 @@ export function yolov9Program(): Command {
   addValCommand(program);
   addExportCommand(program);
   addDetectCommand(program);
+  addDataCommand(program);
   addInfoCommand(program);
   addDoctorCommand(program);
   return program;

@@ -4,6 +4,8 @@ export { TrainConfig, LEARNING_RATE_SCHEDULES } from "./train-config.js";
 export { ValConfig, SPLITS } from "./val-config.js";
 export { ExportConfig } from "./export-config.js";
 export { DetectConfig } from "./detect-config.js";
+export { PreviewConfig } from "./preview-config.js";
+export { AugmentConfig, defaultAugment } from "./augmentation-fields.js";
 export { InfoConfig } from "./info-config.js";
 // Reading
 export { addConfigOptions } from "./options.js";

@@ -14,6 +14,10 @@ export {
 export { Loader, type Batch, type EpochOptions, type LoaderOptions } from "./loader.js";
 export { AugmentConfig, defaultAugment } from "./augment/config.js";
 
+// Looking at batches
+export { Replay, type ReplayOptions, type TrainingImage } from "./replay.js";
+export { writePreview, type PreviewSettings } from "./preview/preview.js";
+
 // Pixels
 export { decodeImage } from "./decode.js";
 export { listImages } from "./image-files.js";
