@@ -3,7 +3,17 @@ import prettier from "eslint-config-prettier";
 import tseslint from "typescript-eslint";
 
 export default tseslint.config(
-  { ignores: ["**/dist/**", "**/build/**", "**/node_modules/**", "**/*.generated.ts", "demo/data/**", "runs/**"] },
+  {
+    ignores: [
+      "**/dist/**",
+      "**/build/**",
+      "**/node_modules/**",
+      "**/*.generated.ts",
+      "packages/yolov9/kernels/*.ts",
+      "demo/data/**",
+      "runs/**",
+    ],
+  },
   js.configs.recommended,
   {
     files: ["**/*.ts"],

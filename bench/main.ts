@@ -1,16 +1,18 @@
 // `npm run bench -- train`: measures parts, all of them by default, on this machine and prints tables or JSON.
 import { parseArgs } from "node:util";
 import { benchEvaluate } from "./evaluate.js";
+import { benchLoader } from "./loader.js";
 import { benchNms } from "./nms.js";
 import { benchPgi } from "./pgi.js";
 import { benchTrain } from "./train.js";
 import { answerStepRequest } from "./training-step.js";
 
-const usage = `usage: npm run bench -- [train pgi evaluate nms …] [options]
+const usage = `usage: npm run bench -- [train pgi loader evaluate nms …] [options]
   --model NAME   model of the training step (default yolov9-t)
   --imgsz N      image size (default 320)
   --batch N      images a step (default 16)
   --steps N      measured steps (default 5)
+  --data PATH    data set of the loader (default ../shared/datasets/bccd)
   --json         one JSON object instead of tables`;
 
 const { values, positionals } = parseArgs({
@@ -21,6 +23,7 @@ const { values, positionals } = parseArgs({
     batch: { type: "string", default: "16" },
     steps: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
+    data: { type: "string" },
     step: { type: "string" }, // a request of `measureStep`, answered in a process of its own
     help: { type: "boolean", default: false },
   },
@@ -42,6 +45,7 @@ export interface Report {
 const parts: Record<string, () => Report> = {
   train: () => benchTrain(options),
   pgi: () => benchPgi(options),
+  loader: () => benchLoader({ data: values.data }),
   evaluate: benchEvaluate,
   nms: benchNms,
 };

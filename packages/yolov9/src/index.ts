@@ -16,8 +16,26 @@ export {
 export type { ConfigSources } from "./config/index.js";
 
 // Data sets
-export { DatasetError, defaultAugment, Loader, openDataset, problemText } from "./data/index.js";
-export type { AugmentConfig, Batch, Dataset, LoaderOptions, Problem, Sample, SplitName } from "./data/index.js";
+export {
+  AugmentConfig,
+  DatasetError,
+  defaultAugment,
+  Loader,
+  openDataset,
+  problemText,
+  Replay,
+  writePreview,
+} from "./data/index.js";
+export type {
+  Batch,
+  Dataset,
+  LoaderOptions,
+  Problem,
+  ReplayOptions,
+  Sample,
+  SplitName,
+  TrainingImage,
+} from "./data/index.js";
 
 // Models
 export {

@@ -6,6 +6,8 @@ export { ExportConfig } from "./export-config.js";
 export { DetectConfig } from "./detect-config.js";
 export { DownloadConfig } from "./download-config.js";
 export { ImportConfig } from "./import-config.js";
+export { PreviewConfig } from "./preview-config.js";
+export { AugmentConfig, defaultAugment } from "./augmentation-fields.js";
 export { InfoConfig } from "./info-config.js";
 export { EvaluateConfig } from "./evaluate-config.js";
 export { DataCheckConfig } from "./data-check-config.js";

@@ -4,10 +4,10 @@
  */
 import { z } from "zod";
 import { GUIDANCES } from "../model/guidance.js";
+import { augmentationFields } from "./augmentation-fields.js";
 import { data, device, imageSize, threads, workers } from "./common-fields.js";
 
 const gain = (value: number, of: string) => z.number().min(0).default(value).describe(`gain of the ${of} loss`);
-const fraction = (value: number, description: string) => z.number().min(0).max(1).default(value).describe(description);
 
 export const LEARNING_RATE_SCHEDULES = ["linear", "cosine", "flat-cosine", "fixed"] as const;
 
@@ -120,18 +120,18 @@ export const TrainConfig = z.strictObject({
   assignerBeta: z.number().gt(0).default(6).describe("exponent of the overlap in the alignment metric"),
 
   // Augmentation
-  closeMosaic: z.int().min(0).default(15).describe("last epochs without mosaic and mixup"),
-  mosaic: fraction(1, "share of the images that are mosaics of four"),
-  mixup: fraction(0.15, "share of the mosaics blended with another mosaic"),
-  hsvH: fraction(0.015, "hue jitter"),
-  hsvS: fraction(0.7, "saturation jitter"),
-  hsvV: fraction(0.4, "brightness jitter"),
-  degrees: z.number().min(0).max(180).default(0).describe("rotation up to these degrees either way"),
-  translate: fraction(0.1, "shift up to this fraction of the size"),
-  scale: z.number().min(0).lt(1).default(0.9).describe("scaling between 1 - scale and 1 + scale"),
-  shear: z.number().min(0).lt(90).default(0).describe("shear up to these degrees"),
-  flipud: fraction(0, "share of the images flipped upside down"),
-  fliplr: fraction(0.5, "share of the images mirrored left to right"),
+  closeMosaic: z.int().min(0).default(15).describe("last epochs without mosaic, mixup and copy-paste"),
+  multiScale: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe("size of each batch up to this fraction above or below imgsz, in steps of 32 pixels; 0.5 is usual"),
+  rect: z
+    .boolean()
+    .default(false)
+    .describe("batches of like aspect ratio, as narrow as their images allow, and without mosaic"),
+  ...augmentationFields,
 });
 
 export type TrainConfig = z.output<typeof TrainConfig>;

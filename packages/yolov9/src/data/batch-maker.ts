@@ -7,8 +7,7 @@ import { letterboxGeometry, toLetterbox, xyxyToCxcywh } from "@yolov9/vision";
 
 import type { AugmentConfig } from "./augment/config.js";
 import { plannedPictures, planSample } from "./augment/plan.js";
-import { Random } from "./augment/random.js";
-import { Renderer, type Picture } from "./augment/render.js";
+import { Renderer, type ImageShape, type Picture } from "./augment/render.js";
 import { PictureStore, type Preparation, type SharedPictures } from "./picture-store.js";
 import type { Problem } from "./sample.js";
 import { rowsOf, type SampleTable } from "./sample-table.js";
@@ -22,6 +21,10 @@ export interface BatchSetup {
   /** Present for training; absent for evaluation, which letterboxes. */
   readonly augment?: AugmentConfig;
   readonly scaleUp: boolean;
+  /** Whether training batches say the outlines of their objects. */
+  readonly outlines: boolean;
+  /** Index of each keypoint in a mirror image. */
+  readonly keypointFlip?: readonly number[];
 }
 
 export interface BatchJob {
@@ -29,7 +32,8 @@ export interface BatchJob {
   readonly indices: Int32Array;
   readonly epoch: number;
   readonly mosaic: boolean;
-  /** Receives the planes; at least indices.length * 3 * imageSize² bytes. */
+  readonly shape: ImageShape;
+  /** Receives the planes; at least indices.length * 3 * width * height bytes of the output. */
   readonly buffer: SharedArrayBuffer;
 }
 
@@ -38,10 +42,18 @@ export interface BatchResult {
   readonly indices: Int32Array;
   /** [n*6] image, class, cx, cy, w, h as fractions of the image. */
   readonly rows: Float32Array;
+  /** [rows] in training, where they are asked for: rings of x y as fractions of the image, none for a row that is only a box. */
+  readonly outlines: readonly (readonly Float32Array[])[];
+  /** [rows*K*3] in training: x y as fractions of the image, and visibility. */
+  readonly keypoints: Float32Array;
   readonly problems: Problem[];
 }
 
-export function preparationOf({ augment, imageSize, scaleUp }: Omit<BatchSetup, "table" | "pictures">): Preparation {
+export function preparationOf({
+  augment,
+  imageSize,
+  scaleUp,
+}: Pick<BatchSetup, "augment" | "imageSize" | "scaleUp">): Preparation {
   return augment ? { kind: "fit", imageSize } : { kind: "letterbox", imageSize, scaleUp };
 }
 
@@ -53,26 +65,29 @@ export class BatchMaker {
   constructor(setup: BatchSetup) {
     this.#setup = setup;
     this.#store = new PictureStore(setup.table, preparationOf(setup), setup.pictures);
-    this.#renderer = new Renderer(setup.imageSize);
+    this.#renderer = new Renderer(setup.keypointFlip);
   }
 
   /** @throws Error when training finds no image that can be decoded */
   async make(job: BatchJob): Promise<BatchResult> {
     const { augment } = this.#setup;
-    const { indices, rows } = augment ? await this.#augmented(job, augment) : await this.#letterboxed(job);
-    return { indices: Int32Array.from(indices), rows: Float32Array.from(rows), problems: this.#store.takeProblems() };
+    const made = augment ? await this.#augmented(job, augment) : await this.#letterboxed(job);
+    return { ...made, problems: this.#store.takeProblems() };
   }
 
-  async #augmented({ indices, epoch, mosaic, buffer }: BatchJob, config: AugmentConfig) {
+  async #augmented(job: BatchJob, config: AugmentConfig): Promise<Omit<BatchResult, "problems">> {
+    const { indices, epoch, mosaic, shape, buffer } = job;
     const { seed, imageSize, table } = this.#setup;
     const context = { config, mosaic, imageSize, sampleCount: table.paths.length };
     const prepare = async (index: number) => {
-      const plan = planSample(new Random(seed, epoch, index), index, context);
+      const plan = planSample({ seed, epoch, index }, context);
       const found = await Promise.all(plannedPictures(plan).map((i) => this.#pictureOrNext(i)));
       const own = found[plan.canvas.indices.indexOf(index)]!;
       return { plan, pictures: found, used: own.index };
     };
     const rows: number[] = [];
+    const outlines: (readonly Float32Array[])[] = [];
+    const keypoints: number[] = [];
     const used: number[] = [];
     let next = prepare(indices[0]!);
     for (let image = 0; image < indices.length; image++) {
@@ -80,10 +95,17 @@ export class BatchMaker {
       used.push(index);
       // Decoders work on the next image's pictures while this thread renders.
       if (image + 1 < indices.length) next = prepare(indices[image + 1]!);
-      const boxes = this.#renderer.render(plan, pictures, this.#planes(buffer, image));
-      for (let i = 0; i < boxes.length; i += 5) rows.push(image, ...boxes.slice(i, i + 5));
+      const rendered = await this.#renderer.render(plan, pictures, shape, planesOf(buffer, image, shape.output));
+      for (let i = 0; i < rendered.rows.length; i += 5) rows.push(image, ...rendered.rows.slice(i, i + 5));
+      if (this.#setup.outlines) outlines.push(...rendered.outlines);
+      keypoints.push(...rendered.keypoints);
     }
-    return { indices: used, rows };
+    return {
+      indices: Int32Array.from(used),
+      rows: Float32Array.from(rows),
+      outlines,
+      keypoints: Float32Array.from(keypoints),
+    };
   }
 
   /** A picture; where it is broken, the next whole one of the dataset, so that any thread finds the same. */
@@ -103,7 +125,7 @@ export class BatchMaker {
     throw new Error(`none of the ${count} images can be decoded (${first})`);
   }
 
-  async #letterboxed({ indices, buffer }: BatchJob) {
+  async #letterboxed({ indices, buffer, shape }: BatchJob): Promise<Omit<BatchResult, "problems">> {
     const { table, imageSize, scaleUp } = this.#setup;
     const found = await Promise.all(
       Array.from(indices, async (index) => ({ index, picture: await this.#store.get(index) })),
@@ -113,7 +135,7 @@ export class BatchMaker {
     for (const { index, picture } of found) {
       if (!picture) continue;
       const image = kept.push(index) - 1;
-      interleavedToPlanes(picture.data, this.#planes(buffer, image));
+      interleavedToPlanes(picture.data, planesOf(buffer, image, shape.output));
       const geometry = letterboxGeometry(table.widths[index]!, table.heights[index]!, imageSize, imageSize, {
         scaleUp,
       });
@@ -123,13 +145,18 @@ export class BatchMaker {
         rows.push(image, classIndex, ...centred.subarray(row * 4, row * 4 + 4).map((value) => value / imageSize));
       });
     }
-    return { indices: kept, rows };
+    return {
+      indices: Int32Array.from(kept),
+      rows: Float32Array.from(rows),
+      outlines: [],
+      keypoints: new Float32Array(),
+    };
   }
+}
 
-  #planes(buffer: SharedArrayBuffer, image: number): Uint8Array {
-    const bytes = 3 * this.#setup.imageSize ** 2;
-    return new Uint8Array(buffer, image * bytes, bytes);
-  }
+function planesOf(buffer: SharedArrayBuffer, image: number, { width, height }: ImageShape["output"]): Uint8Array {
+  const bytes = 3 * width * height;
+  return new Uint8Array(buffer, image * bytes, bytes);
 }
 
 function interleavedToPlanes(rgb: Uint8Array | Uint8ClampedArray, out: Uint8Array): void {

@@ -21,7 +21,11 @@ export { cacheFolder } from "./cache-folder.js";
 
 // Batches
 export { Loader, type Batch, type EpochOptions, type LoaderOptions } from "./loader.js";
-export { defaultAugment, type AugmentConfig } from "./augment/config.js";
+export { AugmentConfig, defaultAugment } from "./augment/config.js";
+
+// Looking at batches
+export { Replay, type ReplayOptions, type TrainingImage } from "./replay.js";
+export { writePreview, type PreviewSettings } from "./preview/preview.js";
 
 // Pixels
 export { decodeImage } from "./decode.js";

@@ -9,8 +9,9 @@ import { letterboxGeometry, type LetterboxGeometry } from "@yolov9/vision";
 
 import type { Targets } from "../loss/targets.js";
 import type { AugmentConfig } from "./augment/config.js";
-import { shuffledOrder } from "./augment/random.js";
+import type { ImageShape } from "./augment/render.js";
 import { preparationOf, type BatchResult, type BatchSetup } from "./batch-maker.js";
+import { BatchSchedule } from "./batch-schedule.js";
 import type { DiskBudget } from "./picture-disk.js";
 import { sharePictures } from "./picture-store.js";
 import { packSamples } from "./sample-table.js";
@@ -31,6 +32,14 @@ export interface LoaderOptions {
   readonly shuffle?: boolean;
   /** Whether a last batch that is not full is left out. Default false. */
   readonly dropLast?: boolean;
+  /** Training: whether batches are made of images of like aspect ratio and as narrow as these allow, without mosaic. Default false. */
+  readonly rect?: boolean;
+  /** Training: each batch is up to this fraction smaller or larger than `imageSize`. Default 0. */
+  readonly multiScale?: number;
+  /** Training: whether batches say the outlines of their objects. Default false. */
+  readonly outlines?: boolean;
+  /** Index of each keypoint in a mirror image. Default: they keep their places. */
+  readonly keypointFlip?: readonly number[];
   /** Evaluation: whether small pictures are enlarged. Default true. */
   readonly letterbox?: { readonly scaleUp?: boolean };
   /** Most bytes of decoded pictures that are kept between epochs. Default 2 GiB, at most half of the free memory. */
@@ -46,6 +55,10 @@ export interface Batch {
   readonly width: number;
   readonly height: number;
   readonly targets: Targets;
+  /** [rows of targets] in training, where they are asked for: rings of x y as fractions of the image, none for a row that is only a box. */
+  readonly outlines: readonly (readonly Float32Array[])[];
+  /** [rows of targets * K * 3] in training: x y as fractions of the image, and visibility; empty where the data has none. */
+  readonly keypoints: Float32Array;
   /** [batchSize] the sample that each image was made of; of a mosaic, the one that it was made for. */
   readonly samples: readonly Sample[];
   /** [batchSize] in evaluation; empty in training. */
@@ -53,7 +66,7 @@ export interface Batch {
 }
 
 export interface EpochOptions {
-  /** Whether mosaic and mixup are used as configured (true) or closed. Default true. */
+  /** Whether mosaic, mixup and copy-paste are used as configured (true) or closed. Default true. */
   readonly mosaic?: boolean;
   /** To go on within an epoch: batches before this one are not made. Default 0. */
   readonly firstBatch?: number;
@@ -66,6 +79,7 @@ export class Loader {
   readonly #samples: readonly Sample[];
   readonly #options: LoaderOptions;
   readonly #setup: BatchSetup;
+  readonly #schedule: BatchSchedule;
   readonly #workers: number;
   readonly #problems: Problem[] = [];
   readonly #reported = new Set<string>();
@@ -85,13 +99,30 @@ export class Loader {
     this.#options = options;
     this.#workers = options.workers ?? Math.min(availableParallelism(), DEFAULT_MOST_WORKERS);
     const table = packSamples(samples);
-    const common = { imageSize, seed, scaleUp, ...(augment && { augment }) };
+    const { outlines = false, keypointFlip } = options;
+    const common = {
+      imageSize,
+      seed,
+      scaleUp,
+      outlines,
+      ...(augment && { augment }),
+      ...(keypointFlip && { keypointFlip }),
+    };
     const budget = options.cacheBytes ?? Math.min(DEFAULT_CACHE_BYTES, process.availableMemory() / 2);
     this.#setup = {
       ...common,
       table,
       pictures: sharePictures(table, preparationOf(common), budget, options.diskCache),
     };
+    this.#schedule = new BatchSchedule(samples, {
+      imageSize,
+      batchSize,
+      seed,
+      shuffle: options.shuffle ?? false,
+      dropLast: options.dropLast ?? false,
+      rect: augment !== undefined && (options.rect ?? false),
+      multiScale: augment === undefined ? 0 : (options.multiScale ?? 0),
+    });
   }
 
   /** Images that could not be decoded so far, each once. In evaluation they are missing from the batches. */
@@ -101,8 +132,7 @@ export class Loader {
 
   /** Batches in an epoch, as far as no image of an evaluation turns out broken. */
   get batchCount(): number {
-    const batches = this.#samples.length / this.#options.batchSize;
-    return this.#options.dropLast ? Math.floor(batches) : Math.ceil(batches);
+    return this.#schedule.length;
   }
 
   /**
@@ -117,28 +147,27 @@ export class Loader {
     this.#executor ??=
       this.#workers > 0 ? new WorkerPool(this.#setup, this.#workers) : new InProcessExecutor(this.#setup);
     const executor = this.#executor;
-    const order = this.#order(epoch);
+    const schedule = this.#schedule.epoch(epoch);
     const ahead = this.#workers > 0 ? this.#workers + 1 : 1;
-    const underway: { made: Promise<BatchResult>; buffer: SharedArrayBuffer }[] = [];
+    const underway: { made: Promise<BatchResult>; buffer: SharedArrayBuffer; shape: ImageShape }[] = [];
     let next = firstBatch;
     const start = () => {
-      const { batchSize } = this.#options;
-      const buffer = this.#freeBuffers.pop() ?? new SharedArrayBuffer(batchSize * this.#imageBytes);
-      const indices = order.slice(next * batchSize, ++next * batchSize);
-      const made = executor.run({ indices, epoch, mosaic, buffer });
+      const buffer = this.#freeBuffers.pop() ?? new SharedArrayBuffer(this.#mostBytes);
+      const { indices, shape } = schedule[next++]!;
+      const made = executor.run({ indices, epoch, mosaic: mosaic && !this.#options.rect, shape, buffer });
       // Failures are thrown when their turn comes; one that fails earlier must not count as unhandled.
       made.catch(() => undefined);
-      underway.push({ made, buffer });
+      underway.push({ made, buffer, shape });
     };
     try {
       for (let index = firstBatch; index < this.batchCount; index++) {
         while (next < this.batchCount && underway.length < ahead) start();
-        const { made, buffer } = underway[0]!;
+        const { made, buffer, shape } = underway[0]!;
         const result = await made;
         underway.shift();
         this.#report(result.problems);
         try {
-          if (result.indices.length > 0) yield this.#batch(result, buffer);
+          if (result.indices.length > 0) yield this.#batch(result, buffer, shape);
         } finally {
           this.#freeBuffers.push(buffer);
         }
@@ -161,14 +190,9 @@ export class Loader {
     this.#freeBuffers.length = 0;
   }
 
-  get #imageBytes(): number {
-    return 3 * this.#options.imageSize ** 2;
-  }
-
-  #order(epoch: number): Int32Array {
-    const count = this.#samples.length;
-    if (this.#options.shuffle) return shuffledOrder(count, this.#setup.seed, epoch);
-    return Int32Array.from({ length: count }, (_, index) => index);
+  /** Of a batch. */
+  get #mostBytes(): number {
+    return 3 * this.#options.batchSize * this.#schedule.mostPixels;
   }
 
   #report(problems: readonly Problem[]): void {
@@ -179,16 +203,21 @@ export class Loader {
     }
   }
 
-  #batch({ indices, rows }: BatchResult, buffer: SharedArrayBuffer): Batch {
+  #batch(
+    { indices, rows, outlines, keypoints }: BatchResult,
+    buffer: SharedArrayBuffer,
+    { output }: ImageShape,
+  ): Batch {
     const { imageSize, augment } = this.#options;
     const { scaleUp } = this.#setup;
     const samples = Array.from(indices, (index) => this.#samples[index]!);
     return {
-      images: new Uint8Array(buffer, 0, indices.length * this.#imageBytes),
+      images: new Uint8Array(buffer, 0, indices.length * 3 * output.width * output.height),
       batchSize: indices.length,
-      width: imageSize,
-      height: imageSize,
-      targets: { rows, imageCount: indices.length, width: imageSize, height: imageSize },
+      ...output,
+      targets: { rows, imageCount: indices.length, ...output },
+      outlines,
+      keypoints,
       samples,
       geometries: augment
         ? []

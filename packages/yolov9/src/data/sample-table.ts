@@ -23,14 +23,24 @@ export interface SampleTable {
   readonly pointStart: Int32Array;
   /** x y x y … in pixels. */
   readonly points: Float32Array;
+  /** K, or 0 where no sample has keypoints. */
+  readonly keypointCount: number;
+  /** [rows * K * 3] x y in pixels and visibility; 0 0 0 in rows of samples without keypoints. */
+  readonly keypoints: Float32Array;
 }
 
+/** Numbers a keypoint: x y visibility. */
+const KEYPOINT = 3;
+
+/** @throws RangeError when samples have different numbers of keypoints a row */
 export function packSamples(samples: readonly Sample[]): SampleTable {
   const boxStart = [0];
   const boxes: number[] = [];
   const classes: number[] = [];
   const ringStart = [0];
   const rings: Float32Array[] = [];
+  const keypointCount = countKeypoints(samples);
+  const keypoints: Float32Array[] = [];
   for (const sample of samples) {
     for (let row = 0; row < sample.classes.length; row++) {
       if (sample.crowd[row] !== 0) continue;
@@ -38,6 +48,7 @@ export function packSamples(samples: readonly Sample[]): SampleTable {
       classes.push(sample.classes[row]!);
       rings.push(...(sample.polygons?.[row] ?? []));
       ringStart.push(rings.length);
+      keypoints.push(keypointsOfRow(sample, row, keypointCount));
     }
     boxStart.push(classes.length);
   }
@@ -51,7 +62,26 @@ export function packSamples(samples: readonly Sample[]): SampleTable {
     ringStart: sharedInt32(ringStart),
     pointStart: sharedInt32(runningTotals(rings.map(({ length }) => length))),
     points: sharedFloat32(rings),
+    keypointCount,
+    keypoints: sharedFloat32(keypoints),
   };
+}
+
+function countKeypoints(samples: readonly Sample[]): number {
+  let count = 0;
+  for (const { keypoints, classes, path } of samples) {
+    if (!keypoints || classes.length === 0) continue;
+    const own = keypoints.length / classes.length / KEYPOINT;
+    if (count !== 0 && own !== count)
+      throw new RangeError(`${path}: ${own} keypoints an object, but others have ${count}`);
+    count = own;
+  }
+  return count;
+}
+
+function keypointsOfRow({ keypoints }: Sample, row: number, count: number): Float32Array {
+  const values = count * KEYPOINT;
+  return keypoints?.subarray(row * values, (row + 1) * values) ?? new Float32Array(values);
 }
 
 /** What is annotated in one picture, as views into the table. */
@@ -62,15 +92,19 @@ export interface AnnotatedRows {
   readonly classes: Int32Array;
   /** [n] outlines as rings of x y in pixels; an empty list for a row that is only a box. */
   readonly polygons: readonly (readonly Float32Array[])[];
+  /** [n*K*3] x y in pixels and visibility; empty where the data has no keypoints. */
+  readonly keypoints: Float32Array;
 }
 
 export function rowsOf(table: SampleTable, index: number): AnnotatedRows {
   const from = table.boxStart[index]!;
   const to = table.boxStart[index + 1]!;
+  const keypointValues = table.keypointCount * KEYPOINT;
   return {
     boxes: table.boxes.subarray(from * 4, to * 4),
     classes: table.classes.subarray(from, to),
     polygons: Array.from({ length: to - from }, (_, row) => ringsOf(table, from + row)),
+    keypoints: table.keypoints.subarray(from * keypointValues, to * keypointValues),
   };
 }
 

@@ -3,8 +3,8 @@
  */
 import { ConfigError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
-import { cacheFolder, Loader, openDataset } from "../data/index.js";
-import type { AugmentConfig, Dataset, Sample } from "../data/index.js";
+import { AugmentConfig, cacheFolder, Loader, openDataset } from "../data/index.js";
+import type { Dataset, Sample } from "../data/index.js";
 
 const MEBIBYTE = 1024 ** 2;
 
@@ -30,7 +30,7 @@ export async function openData(config: TrainConfig): Promise<RunData> {
 }
 
 /** Loaders of both splits; the memory for decoded images is shared by their number. */
-export function loaders(config: TrainConfig, { train: training, val }: RunData): [train: Loader, val: Loader] {
+export function loaders(config: TrainConfig, { dataset, train: training, val }: RunData): [train: Loader, val: Loader] {
   const { imgsz, batch, workers, seed, cacheBudget, diskCache } = config;
   const folder = diskCache > 0 ? cacheFolder() : undefined;
   const common = { imageSize: imgsz, batchSize: batch, ...(workers === undefined ? {} : { workers }) };
@@ -41,25 +41,19 @@ export function loaders(config: TrainConfig, { train: training, val }: RunData):
       ...(folder !== undefined && { diskCache: { folder, bytes: diskCache * bytes } }),
     };
   };
+  const { rect, multiScale } = config;
+  const { flip: keypointFlip } = dataset.keypoints ?? {};
   return [
-    new Loader(training, { ...common, ...share(training), seed, shuffle: true, augment: augmentation(config) }),
+    new Loader(training, {
+      ...common,
+      ...share(training),
+      ...(keypointFlip && { keypointFlip }),
+      seed,
+      rect,
+      multiScale,
+      shuffle: true,
+      augment: AugmentConfig.parse(config),
+    }),
     new Loader(val, { ...common, ...share(val) }),
   ];
-}
-
-function augmentation(config: TrainConfig): AugmentConfig {
-  const { hsvH, hsvS, hsvV, degrees, translate, scale, shear, flipud, fliplr, mosaic, mixup } = config;
-  return {
-    hsvH,
-    hsvS,
-    hsvV,
-    degrees,
-    translate,
-    scale,
-    shear,
-    flipUpDown: flipud,
-    flipLeftRight: fliplr,
-    mosaic,
-    mixup,
-  };
 }

@@ -76,6 +76,8 @@ export class RectangularBatches implements EvaluationBatches {
       width,
       height,
       targets: { rows: Float32Array.from(rows), imageCount: found.length, width, height },
+      outlines: [],
+      keypoints: new Float32Array(0),
       samples: found.map(({ sample }) => sample),
       geometries,
     };

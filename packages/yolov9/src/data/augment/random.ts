@@ -53,8 +53,13 @@ export class Random {
     return this.next() < probability;
   }
 
+  /** Normally distributed with mean 0 and variance 1 (Box and Muller 1958). */
+  normal(): number {
+    return Math.sqrt(-2 * Math.log(1 - this.next())) * Math.cos(2 * Math.PI * this.next());
+  }
+
   /** Shuffle in place (Fisher and Yates). */
-  shuffle(items: { [index: number]: number; readonly length: number }): void {
+  shuffle<Item>(items: { [index: number]: Item; readonly length: number }): void {
     for (let i = items.length - 1; i > 0; i--) {
       const j = this.integer(i + 1);
       const held = items[i]!;

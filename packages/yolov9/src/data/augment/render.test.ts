@@ -2,10 +2,22 @@ import { describe, expect, it } from "vitest";
 
 import { defaultAugment, type AugmentConfig } from "./config.js";
 import { planSample, type SamplePlan } from "./plan.js";
-import { Random } from "./random.js";
-import { Renderer, type Picture } from "./render.js";
+import { Renderer, type ImageShape, type Picture } from "./render.js";
+import type { View } from "./view.js";
 
 const size = 160;
+const shape: ImageShape = { nominal: { width: size, height: size }, output: { width: size, height: size } };
+const straight: View = {
+  angle: 0,
+  scale: 1,
+  shearX: 0,
+  shearY: 0,
+  perspectiveX: 0,
+  perspectiveY: 0,
+  centreX: 0.5,
+  centreY: 0.5,
+};
+const plain = { effects: [], hsv: { hue: 1, saturation: 1, value: 1 }, flip: { leftRight: false, upDown: false } };
 const still: AugmentConfig = { ...defaultAugment, hsvH: 0, hsvS: 0, hsvV: 0, mixup: 0 };
 
 /** Black, with one filled box of class k: red, green, blue, or red again in the last picture. */
@@ -15,7 +27,12 @@ function boxPicture(k: number, box: readonly [number, number, number, number], w
     for (let x = box[0]; x < box[2]; x++) data[(y * width + x) * 3 + k] = 255;
   }
   const image = { data, width, height };
-  const rows = { boxes: Float32Array.from(box), classes: Int32Array.of(k), polygons: [[]] };
+  const rows = {
+    boxes: Float32Array.from(box),
+    classes: Int32Array.of(k),
+    polygons: [[]],
+    keypoints: new Float32Array(),
+  };
   return { image, ...rows, sourceWidth: width, sourceHeight: height };
 }
 
@@ -52,20 +69,21 @@ const blank: Picture = {
 
 function mosaicPlan(seed: number, config: AugmentConfig): SamplePlan {
   const context = { config, sampleCount: 4, imageSize: size, mosaic: true };
-  return planSample(new Random(seed), 0, context);
+  return planSample({ seed, epoch: 0, index: 0 }, context);
 }
 
 describe("boxes after augmentation", () => {
   it.each([
     ["scale, shift and flip", {}, false],
-    ["rotation and shear too", { degrees: 30, shear: 5, flipUpDown: 0.5 }, true],
-  ])("lie on the pixels that they lay on before: %s", (_, strengths, turned) => {
-    const renderer = new Renderer(size);
+    ["rotation and shear too", { degrees: 30, shear: 5, flipud: 0.5 }, true],
+  ])("lie on the pixels that they lay on before: %s", async (_, strengths, turned) => {
+    const renderer = new Renderer();
     const out = new Uint8Array(size * size * 3);
     let compared = 0;
     let shift = 0;
     for (let seed = 0; seed < 150; seed++) {
-      const rows = renderer.render(mosaicPlan(seed, { ...still, ...strengths }), [...pictures, blank], out);
+      const plan = mosaicPlan(seed, { ...still, ...strengths });
+      const { rows } = await renderer.render(plan, [...pictures, blank], shape, out);
       for (const { k, edges } of edgesOf(rows)) {
         const seen = brightEdges(out.subarray(k * size * size, (k + 1) * size * size));
         expect(seen).toBeDefined();
@@ -83,57 +101,43 @@ describe("boxes after augmentation", () => {
     expect(Math.abs(shift / compared)).toBeLessThan(0.05);
   });
 
-  it("span what is visible of an outline", () => {
+  it("span what is visible of an outline", async () => {
     // A triangle, its right angle at the lower left; the map moves its left half out of the image.
     const outline = Float32Array.from([20, 20, 100, 100, 20, 100]);
     const triangle = { ...boxPicture(0, [20, 20, 100, 100], 160, 160), polygons: [[outline]] };
-    const affine = { angle: 0, scale: 1, shearX: 0, shearY: 0, centreX: 0.5 - 60 / size, centreY: 0.5 };
-    const plan: SamplePlan = {
-      canvas: { kind: "letterbox", indices: [0], affine },
-      hsv: { hue: 1, saturation: 1, value: 1 },
-      flip: { leftRight: false, upDown: false },
-    };
-    const rows = new Renderer(size).render(plan, [triangle], new Uint8Array(size * size * 3));
+    const view = { ...straight, centreX: 0.5 - 60 / size };
+    const plan: SamplePlan = { canvas: { kind: "letterbox", indices: [0], view }, ...plain };
+    const { rows } = await new Renderer().render(plan, [triangle], shape, new Uint8Array(size * size * 3));
     expect(edgesOf(rows)[0]!.edges.map((edge) => Math.round(edge * 1e3) / 1e3)).toEqual([0, 60, 40, 100]);
   });
 
-  it("are dropped when less than a tenth of them is left", () => {
-    const plan: SamplePlan = {
-      canvas: {
-        kind: "letterbox",
-        indices: [0],
-        affine: { angle: 0, scale: 1, shearX: 0, shearY: 0, centreX: 0.5, centreY: 0.5 },
-      },
-      hsv: { hue: 1, saturation: 1, value: 1 },
-      flip: { leftRight: false, upDown: false },
-    };
-    const shifted = (centreX: number): SamplePlan => ({
-      ...plan,
-      canvas: { ...plan.canvas, affine: { ...plan.canvas.affine, centreX } },
-    });
-    const renderer = new Renderer(size);
+  it("are dropped when less than a tenth of them is left", async () => {
+    const renderer = new Renderer();
     const out = new Uint8Array(size * size * 3);
+    const rendered = async (centreX: number) => {
+      const view = { ...straight, centreX };
+      const plan: SamplePlan = { canvas: { kind: "letterbox", indices: [0], view }, ...plain };
+      return edgesOf((await renderer.render(plan, [pictures[0]!], shape, out)).rows);
+    };
     // The box spans 20 … 90: 11 % or 9 % of it remain at the left edge.
-    expect(edgesOf(renderer.render(shifted(0.5 - (90 - 7.7) / size), [pictures[0]!], out))).toHaveLength(1);
-    expect(renderer.render(shifted(0.5 - (90 - 6.3) / size), [pictures[0]!], out)).toHaveLength(0);
+    expect(await rendered(0.5 - (90 - 7.7) / size)).toHaveLength(1);
+    expect(await rendered(0.5 - (90 - 6.3) / size)).toHaveLength(0);
     // Unmoved, the letterbox adds 20 rows above; 160 - 1e-3 is the recipe's right edge.
-    expect(
-      edgesOf(renderer.render(plan, [pictures[0]!], out))[0]!.edges.map((edge) => Math.round(edge * 1e3) / 1e3),
-    ).toEqual([20, 50, 90, 120]);
+    expect((await rendered(0.5))[0]!.edges.map((edge) => Math.round(edge * 1e3) / 1e3)).toEqual([20, 50, 90, 120]);
   });
 });
 
 describe("mixup", () => {
-  it("blends two mosaics and keeps the boxes of both", () => {
+  it("blends two mosaics and keeps the boxes of both", async () => {
     const plan = mosaicPlan(3, { ...still, mixup: 1, scale: 0, translate: 0 });
     expect(plan.blend?.share).toBeGreaterThan(0.25);
     const { blend, ...first } = plan;
-    const renderer = new Renderer(size);
+    const renderer = new Renderer();
     const [a, b, mixed] = [0, 1, 2].map(() => new Uint8Array(size * size * 3)) as [Uint8Array, Uint8Array, Uint8Array];
     const four = [...pictures, blank];
-    const rowsA = renderer.render(first, four, a);
-    const rowsB = renderer.render({ ...first, canvas: blend!.canvas }, four, b);
-    const rows = renderer.render(plan, [...four, ...four], mixed);
+    const { rows: rowsA } = await renderer.render(first, four, shape, a);
+    const { rows: rowsB } = await renderer.render({ ...first, canvas: blend!.canvas }, four, shape, b);
+    const { rows } = await renderer.render(plan, [...four, ...four], shape, mixed);
     expect(rows).toEqual([...rowsA, ...rowsB]);
     const share = blend!.share;
     // The jitter's colour space loses a little after the blend.

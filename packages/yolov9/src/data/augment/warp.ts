@@ -1,237 +1,213 @@
 /**
- * Sampling of a canvas that is never built: a few tiles placed on grey, seen through an affine map. Equal to drawing the tiles on a canvas
- * and calling OpenCV's warpAffine with INTER_LINEAR and a constant border: source positions in 1/32 pixel from 10-bit fixed point, the four
- * neighbours weighted with integers. For each output row the run of pixels that lie wholly inside a tile is found first, so that
- * the inner loops test nothing; only the seams take the slow way.
+ * Sampling of a canvas that is never built: a few tiles placed on grey, seen through a map. Equal to drawing the tiles on a canvas and
+ * calling OpenCV's warpAffine or warpPerspective with INTER_LINEAR and a constant border: source positions in 1/32 pixel, the four neighbours
+ * weighted with integers. For each output row the run of pixels that lie wholly inside a tile is found first and handed to the
+ * compiled loops, which test nothing; only the seams take the slow way.
  */
 
 import { LETTERBOX_PAD } from "@yolov9/vision";
 
-import type { Affine } from "./affine.js";
+import {
+  POSITION_ONE,
+  POSITION_TO_WEIGHT,
+  ROUND_POSITION,
+  WEIGHT_BITS,
+  WEIGHT_MASK,
+  WEIGHT_ONE,
+} from "./fixed-point.js";
+import { isAffine, isLevel, type Homography } from "./homography.js";
+import { firstWhere, intersect, monotoneRun, type Run } from "./monotone-run.js";
+import { sampleCanvas, type Tile } from "./tile.js";
+import type { Workspace } from "./workspace.js";
 
-/** A picture lying on the canvas; what is outside left … bottom is not seen. */
-export interface Tile {
-  /** Interleaved RGB. */
-  readonly pixels: Uint8Array | Uint8ClampedArray;
-  /** Of the picture, in pixels. */
-  readonly width: number;
-  /** Canvas position of the picture's first pixel; may be negative. */
-  readonly originX: number;
-  readonly originY: number;
-  /** Visible part on the canvas, half-open, within the picture. */
-  readonly left: number;
-  readonly top: number;
-  readonly right: number;
-  readonly bottom: number;
+/** Part of an output row: pixels from … to, half-open. */
+export interface Span extends Run {
+  readonly y: number;
 }
 
-/** Fixed-point bits of a source position, and those of them that remain as interpolation weight. */
-const POSITION_BITS = 10;
-const POSITION_ONE = 1 << POSITION_BITS;
-const WEIGHT_BITS = 5;
-const WEIGHT_ONE = 1 << WEIGHT_BITS;
-const WEIGHT_MASK = WEIGHT_ONE - 1;
-const POSITION_TO_WEIGHT = POSITION_BITS - WEIGHT_BITS;
-/** Half of 1/32 pixel, which makes the shift round. */
-const ROUND_POSITION = POSITION_ONE / WEIGHT_ONE / 2;
-const VALUE_BITS = 2 * WEIGHT_BITS;
-const ROUND_VALUE = 1 << (VALUE_BITS - 1);
+/** Divisors smaller than this are at or behind the horizon of a perspective map. */
+const HORIZON = 1e-6;
 
-/** Draws canvases of one output size; keeps its scratch memory between calls. */
+/** Positions beyond this many 1/32 pixels are on no canvas, and might not be whole numbers of 32 bits. */
+const FARTHEST = 2 ** 28;
+
+/** Draws one image of a workspace. */
 export class Warper {
-  readonly size: number;
-  /** Source position of each output column relative to the row's, in 1/1024 pixel. */
-  readonly #stepX: Int32Array;
-  readonly #stepY: Int32Array;
+  readonly #workspace: Workspace;
+  readonly #width: number;
+  readonly #height: number;
+  readonly #out: Uint8Array;
 
-  constructor(size: number) {
-    this.size = size;
-    this.#stepX = new Int32Array(size);
-    this.#stepY = new Int32Array(size);
+  /** @param out interleaved RGB in the workspace's memory, at least width * height * 3 bytes */
+  constructor(workspace: Workspace, { width, height }: { width: number; height: number }, out: Uint8Array) {
+    this.#workspace = workspace;
+    this.#width = width;
+    this.#height = height;
+    this.#out = out;
   }
 
-  /**
-   * @param inverse from output to canvas coordinates (pixel centres at whole numbers)
-   * @param out receives size * size interleaved RGB pixels
-   */
-  warp(tiles: readonly Tile[], inverse: Affine, out: Uint8Array): void {
-    const { size } = this;
-    const [a, b, c, d, e, f] = inverse;
-    const stepX = this.#stepX;
-    const stepY = this.#stepY;
-    for (let x = 0; x < size; x++) {
+  /** @param inverse from output to canvas coordinates (pixel centres at whole numbers) */
+  warp(tiles: readonly Tile[], inverse: Homography): void {
+    this.#out.fill(LETTERBOX_PAD, 0, this.#width * this.#height * 3);
+    if (isLevel(inverse)) {
+      this.#prepareSteps(inverse);
+      for (const tile of tiles) this.#drawLevelTile(tiles, tile, inverse);
+      return;
+    }
+    const rows = Array.from({ length: this.#height }, (_, y) => ({ y, from: 0, to: this.#width }));
+    this.warpSpans(tiles, inverse, rows);
+  }
+
+  /** Like `warp`, for parts of rows; what is under no tile stays as it is. */
+  warpSpans(tiles: readonly Tile[], inverse: Homography, spans: readonly Span[]): void {
+    if (!isAffine(inverse)) {
+      for (const span of spans) this.#drawPerspectiveSpan(tiles, inverse, span);
+      return;
+    }
+    this.#prepareSteps(inverse);
+    for (const tile of tiles) this.#drawTileSpans(tiles, tile, inverse, spans);
+  }
+
+  #prepareSteps([a, , , d]: Homography): void {
+    const { stepX, stepY } = this.#workspace;
+    for (let x = 0; x < this.#width; x++) {
       stepX[x] = Math.round(a * x * POSITION_ONE);
       stepY[x] = Math.round(d * x * POSITION_ONE);
     }
-    out.fill(LETTERBOX_PAD);
-    for (let y = 0; y < size; y++) {
-      const rowX = Math.round((b * y + c) * POSITION_ONE) + ROUND_POSITION;
-      const rowY = Math.round((e * y + f) * POSITION_ONE) + ROUND_POSITION;
-      for (const tile of tiles) this.#drawTileRow(tiles, tile, rowX, rowY, out, y * size * 3);
+  }
+
+  get #stepX(): Int32Array {
+    return this.#workspace.stepX.subarray(0, this.#width);
+  }
+
+  get #stepY(): Int32Array {
+    return this.#workspace.stepY.subarray(0, this.#width);
+  }
+
+  /**
+   * Without rotation and shear a tile covers a rectangle whose rows all sample the same columns. A source row is interpolated along them once
+   * and kept while output rows need it, so that enlarging costs little more than blending two rows.
+   */
+  #drawLevelTile(tiles: readonly Tile[], tile: Tile, [, , c, , e, f]: Homography): void {
+    const rowX = Math.round(c * POSITION_ONE) + ROUND_POSITION;
+    const rowYOf = (y: number) => Math.round((e * y + f) * POSITION_ONE) + ROUND_POSITION;
+    const across = runsOf(this.#stepX, rowX, tile.left, tile.right);
+    const down = levelRows(this.#height, rowYOf, tile.top, tile.bottom);
+    if (isEmpty(across.touched) || isEmpty(down.touched)) return;
+    const inner = isEmpty(across.inside) ? { from: 0, to: 0 } : down.inside;
+    for (let y = down.touched.from; y < down.touched.to; y++) {
+      if (y >= inner.from && y < inner.to) {
+        this.#drawSeam(tiles, rowX, rowYOf(y), y, { from: across.touched.from, to: across.inside.from }, true);
+        this.#drawSeam(tiles, rowX, rowYOf(y), y, { from: across.inside.to, to: across.touched.to }, true);
+      } else this.#drawSeam(tiles, rowX, rowYOf(y), y, across.touched, true);
+    }
+    if (!isEmpty(inner)) this.#drawLevelRows(tile, rowX, rowYOf, across.inside, inner);
+  }
+
+  #drawLevelRows(tile: Tile, rowX: number, rowYOf: (y: number) => number, columns: Run, rows: Run): void {
+    const { kernels, columnBytes, columnWeights, stepX } = this.#workspace;
+    const canvasRow = (y: number) => rowYOf(y) >> (POSITION_TO_WEIGHT + WEIGHT_BITS);
+    const origin = this.#loadRows(tile, canvasRow(rows.from), canvasRow(rows.to - 1) + 2);
+    for (let x = columns.from; x < columns.to; x++) {
+      const position = (rowX + stepX[x]!) >> POSITION_TO_WEIGHT;
+      columnBytes[x - columns.from] = (position >> WEIGHT_BITS) * 3;
+      columnWeights[x - columns.from] = position & WEIGHT_MASK;
+    }
+    const count = columns.to - columns.from;
+    const interpolate = (row: number, into: number) => {
+      const address = origin + row * tile.width * 3;
+      kernels.interpolateRow(address, columnBytes.byteOffset, columnWeights.byteOffset, count, into);
+    };
+    let [upper, lower] = [this.#workspace.rows[0].byteOffset, this.#workspace.rows[1].byteOffset];
+    let [upperRow, lowerRow] = [NaN, NaN];
+    for (let y = rows.from; y < rows.to; y++) {
+      const row = canvasRow(y);
+      if (row === lowerRow) [upper, lower, upperRow, lowerRow] = [lower, upper, lowerRow, upperRow];
+      if (row !== upperRow) interpolate(row, upper);
+      if (row + 1 !== lowerRow) interpolate(row + 1, lower);
+      [upperRow, lowerRow] = [row, row + 1];
+      const weight = (rowYOf(y) >> POSITION_TO_WEIGHT) & WEIGHT_MASK;
+      kernels.blendRows(upper, lower, weight, this.#address(y, columns.from), count * 3);
     }
   }
 
-  #drawTileRow(tiles: readonly Tile[], tile: Tile, rowX: number, rowY: number, out: Uint8Array, outRow: number): void {
-    const stepX = this.#stepX;
-    const stepY = this.#stepY;
-    // Touched: at least one of the four neighbours belongs to the tile. Inside: all four do.
-    const touched = intersect(
-      monotoneRun(stepX, (tile.left - 1) * POSITION_ONE - rowX, tile.right * POSITION_ONE - rowX),
-      monotoneRun(stepY, (tile.top - 1) * POSITION_ONE - rowY, tile.bottom * POSITION_ONE - rowY),
-    );
-    if (touched.from >= touched.to) return;
-    const inside = intersect(
-      monotoneRun(stepX, tile.left * POSITION_ONE - rowX, (tile.right - 1) * POSITION_ONE - rowX),
-      monotoneRun(stepY, tile.top * POSITION_ONE - rowY, (tile.bottom - 1) * POSITION_ONE - rowY),
-    );
-    if (inside.from >= inside.to) {
-      this.#sampleSeam(tiles, rowX, rowY, out, outRow, touched.from, touched.to);
-      return;
+  #drawTileSpans(tiles: readonly Tile[], tile: Tile, [, b, c, , e, f]: Homography, spans: readonly Span[]): void {
+    const { kernels } = this.#workspace;
+    const [stepX, stepY] = [this.#stepX, this.#stepY];
+    let origin: number | undefined;
+    for (const span of spans) {
+      const { y } = span;
+      const rowX = Math.round((b * y + c) * POSITION_ONE) + ROUND_POSITION;
+      const rowY = Math.round((e * y + f) * POSITION_ONE) + ROUND_POSITION;
+      const across = runsOf(stepX, rowX, tile.left, tile.right);
+      const down = runsOf(stepY, rowY, tile.top, tile.bottom);
+      const touched = intersect(span, intersect(across.touched, down.touched));
+      if (isEmpty(touched)) continue;
+      const { from, to } = intersect(touched, intersect(across.inside, down.inside));
+      if (from >= to) {
+        this.#drawSeam(tiles, rowX, rowY, y, touched, false);
+        continue;
+      }
+      origin ??= this.#loadRows(tile, tile.top, tile.bottom);
+      this.#drawSeam(tiles, rowX, rowY, y, { from: touched.from, to: from }, false);
+      const [stepXs, stepYs] = [stepX.byteOffset + from * 4, stepY.byteOffset + from * 4];
+      kernels.sampleRun(origin, tile.width * 3, stepXs, stepYs, rowX, rowY, this.#address(y, from), to - from);
+      this.#drawSeam(tiles, rowX, rowY, y, { from: to, to: touched.to }, false);
     }
-    this.#sampleSeam(tiles, rowX, rowY, out, outRow, touched.from, inside.from);
-    if (stepY[this.size - 1] === 0) sampleLevelRun(tile, stepX, rowX, rowY, out, outRow, inside.from, inside.to);
-    else sampleRun(tile, stepX, stepY, rowX, rowY, out, outRow, inside.from, inside.to);
-    this.#sampleSeam(tiles, rowX, rowY, out, outRow, inside.to, touched.to);
   }
 
   /** Pixels whose neighbours belong to several tiles or to the grey between them. */
-  #sampleSeam(
-    tiles: readonly Tile[],
-    rowX: number,
-    rowY: number,
-    out: Uint8Array,
-    outRow: number,
-    from: number,
-    to: number,
-  ): void {
+  #drawSeam(tiles: readonly Tile[], rowX: number, rowY: number, y: number, { from, to }: Run, level: boolean): void {
+    const { stepX, stepY } = this.#workspace;
     for (let x = from; x < to; x++) {
-      const positionX = (rowX + this.#stepX[x]!) >> POSITION_TO_WEIGHT;
-      const positionY = (rowY + this.#stepY[x]!) >> POSITION_TO_WEIGHT;
-      const right = positionX & WEIGHT_MASK;
-      const lower = positionY & WEIGHT_MASK;
-      const canvasX = positionX >> WEIGHT_BITS;
-      const canvasY = positionY >> WEIGHT_BITS;
-      for (let channel = 0; channel < 3; channel++) {
-        const upperValue =
-          canvasValue(tiles, canvasX, canvasY, channel) * (WEIGHT_ONE - right) +
-          canvasValue(tiles, canvasX + 1, canvasY, channel) * right;
-        const lowerValue =
-          canvasValue(tiles, canvasX, canvasY + 1, channel) * (WEIGHT_ONE - right) +
-          canvasValue(tiles, canvasX + 1, canvasY + 1, channel) * right;
-        out[outRow + x * 3 + channel] =
-          (upperValue * (WEIGHT_ONE - lower) + lowerValue * lower + ROUND_VALUE) >> VALUE_BITS;
-      }
+      const positionX = (rowX + stepX[x]!) >> POSITION_TO_WEIGHT;
+      const positionY = (level ? rowY : rowY + stepY[x]!) >> POSITION_TO_WEIGHT;
+      sampleCanvas(tiles, positionX, positionY, this.#out, (y * this.#width + x) * 3);
     }
   }
-}
 
-function canvasValue(tiles: readonly Tile[], x: number, y: number, channel: number): number {
-  for (const tile of tiles) {
-    if (x >= tile.left && x < tile.right && y >= tile.top && y < tile.bottom) {
-      return tile.pixels[((y - tile.originY) * tile.width + x - tile.originX) * 3 + channel]!;
+  #drawPerspectiveSpan(tiles: readonly Tile[], inverse: Homography, { y, from, to }: Span): void {
+    const [a, b, c, d, e, f, g, h, i] = inverse;
+    for (let x = from; x < to; x++) {
+      const divisor = g * x + h * y + i;
+      if (divisor < HORIZON) continue;
+      const positionX = Math.round(((a * x + b * y + c) / divisor) * WEIGHT_ONE);
+      const positionY = Math.round(((d * x + e * y + f) / divisor) * WEIGHT_ONE);
+      if (Math.abs(positionX) > FARTHEST || Math.abs(positionY) > FARTHEST) continue;
+      sampleCanvas(tiles, positionX, positionY, this.#out, (y * this.#width + x) * 3);
     }
   }
-  return LETTERBOX_PAD;
-}
 
-/** Half-open run of output columns. */
-interface Run {
-  readonly from: number;
-  readonly to: number;
-}
-
-function intersect(a: Run, b: Run): Run {
-  return { from: Math.max(a.from, b.from), to: Math.min(a.to, b.to) };
-}
-
-/** The run of indices i with low <= values[i] < high, where values only rise or only fall. */
-function monotoneRun(values: Int32Array, low: number, high: number): Run {
-  const rising = values[values.length - 1]! >= values[0]!;
-  if (rising) return { from: firstWhere(values, (v) => v >= low), to: firstWhere(values, (v) => v >= high) };
-  return { from: firstWhere(values, (v) => v < high), to: firstWhere(values, (v) => v < low) };
-}
-
-function firstWhere(values: Int32Array, holds: (value: number) => boolean): number {
-  let low = 0;
-  let high = values.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (holds(values[middle]!)) high = middle;
-    else low = middle + 1;
+  /** Copies rows of a tile into the workspace. @returns the address at which canvas position 0, 0 would be */
+  #loadRows({ pixels, width, originX, originY }: Tile, from: number, to: number): number {
+    const { source } = this.#workspace;
+    const stride = width * 3;
+    source.set(pixels.subarray((from - originY) * stride, (to - originY) * stride));
+    return source.byteOffset - from * stride - originX * 3;
   }
-  return low;
-}
 
-/** Inner loop for maps without rotation and shear: the row stays on one pair of source rows. */
-function sampleLevelRun(
-  tile: Tile,
-  stepX: Int32Array,
-  rowX: number,
-  rowY: number,
-  out: Uint8Array,
-  outRow: number,
-  from: number,
-  to: number,
-): void {
-  const { pixels } = tile;
-  const positionY = rowY >> POSITION_TO_WEIGHT;
-  const lower = positionY & WEIGHT_MASK;
-  const upper = WEIGHT_ONE - lower;
-  const upperRow = ((positionY >> WEIGHT_BITS) - tile.originY) * tile.width * 3 - tile.originX * 3;
-  const stride = tile.width * 3;
-  for (let x = from, to3 = outRow + from * 3; x < to; x++, to3 += 3) {
-    const positionX = (rowX + stepX[x]!) >> POSITION_TO_WEIGHT;
-    const right = positionX & WEIGHT_MASK;
-    const left = WEIGHT_ONE - right;
-    const p = upperRow + (positionX >> WEIGHT_BITS) * 3;
-    const q = p + stride;
-    out[to3] =
-      ((pixels[p]! * left + pixels[p + 3]! * right) * upper +
-        (pixels[q]! * left + pixels[q + 3]! * right) * lower +
-        ROUND_VALUE) >>
-      VALUE_BITS;
-    out[to3 + 1] =
-      ((pixels[p + 1]! * left + pixels[p + 4]! * right) * upper +
-        (pixels[q + 1]! * left + pixels[q + 4]! * right) * lower +
-        ROUND_VALUE) >>
-      VALUE_BITS;
-    out[to3 + 2] =
-      ((pixels[p + 2]! * left + pixels[p + 5]! * right) * upper +
-        (pixels[q + 2]! * left + pixels[q + 5]! * right) * lower +
-        ROUND_VALUE) >>
-      VALUE_BITS;
+  #address(y: number, x: number): number {
+    return this.#out.byteOffset + (y * this.#width + x) * 3;
   }
 }
 
-/** Inner loop for any map. */
-function sampleRun(
-  tile: Tile,
-  stepX: Int32Array,
-  stepY: Int32Array,
-  rowX: number,
-  rowY: number,
-  out: Uint8Array,
-  outRow: number,
-  from: number,
-  to: number,
-): void {
-  const { pixels, originX, originY } = tile;
-  const stride = tile.width * 3;
-  for (let x = from, to3 = outRow + from * 3; x < to; x++, to3 += 3) {
-    const positionX = (rowX + stepX[x]!) >> POSITION_TO_WEIGHT;
-    const positionY = (rowY + stepY[x]!) >> POSITION_TO_WEIGHT;
-    const right = positionX & WEIGHT_MASK;
-    const left = WEIGHT_ONE - right;
-    const lower = positionY & WEIGHT_MASK;
-    const upper = WEIGHT_ONE - lower;
-    const p = ((positionY >> WEIGHT_BITS) - originY) * stride + ((positionX >> WEIGHT_BITS) - originX) * 3;
-    const q = p + stride;
-    for (let channel = 0; channel < 3; channel++) {
-      out[to3 + channel] =
-        ((pixels[p + channel]! * left + pixels[p + channel + 3]! * right) * upper +
-          (pixels[q + channel]! * left + pixels[q + channel + 3]! * right) * lower +
-          ROUND_VALUE) >>
-        VALUE_BITS;
-    }
-  }
+function isEmpty({ from, to }: Run): boolean {
+  return from >= to;
+}
+
+/** The runs of columns (or rows) of which at least one neighbour, or both, belong to low … high of the canvas. */
+function runsOf(steps: Int32Array, start: number, low: number, high: number): { touched: Run; inside: Run } {
+  return {
+    touched: monotoneRun(steps, (low - 1) * POSITION_ONE - start, high * POSITION_ONE - start),
+    inside: monotoneRun(steps, low * POSITION_ONE - start, (high - 1) * POSITION_ONE - start),
+  };
+}
+
+/** The same for rows, whose positions rise. */
+function levelRows(height: number, rowYOf: (y: number) => number, low: number, high: number) {
+  const reaching = (position: number) => firstWhere(height, (y) => rowYOf(y) >= position * POSITION_ONE);
+  return {
+    touched: { from: reaching(low - 1), to: reaching(high) },
+    inside: { from: reaching(low), to: reaching(high - 1) },
+  };
 }

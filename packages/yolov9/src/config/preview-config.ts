@@ -1,0 +1,35 @@
+/** Configuration of `data preview`: which training images are made again and drawn, under which augmentation. */
+import { z } from "zod";
+import { augmentationFields } from "./augmentation-fields.js";
+import { data, imageSize } from "./common-fields.js";
+import { SPLITS } from "./val-config.js";
+
+export const PreviewConfig = z.strictObject({
+  // Which images
+  data,
+  split: z.enum(SPLITS).default("train").describe("which images"),
+  seed: z.int().min(0).default(0).describe("seed of the run"),
+  epoch: z.int().min(0).default(0).describe("epoch, counted from 0"),
+  index: z.int().min(0).default(0).describe("first image, counted from 0 in the order of the data set"),
+  count: z.int().min(1).max(400).default(16).describe("how many images"),
+
+  // What is written
+  output: z.string().min(1).default("runs/preview").describe("folder that gets the contact sheets"),
+  each: z.boolean().default(false).describe("one sheet for each augmentation instead, alone and at strong settings"),
+
+  // How training would make them
+  imgsz: imageSize,
+  batch: z.int().min(1).default(16).describe("images a step; matters for multiScale and rect only"),
+  epochs: z.int().min(1).default(100).describe("epochs of the run; matters for closeMosaic only"),
+  closeMosaic: z.int().min(0).default(15).describe("last epochs without mosaic, mixup and copy-paste"),
+  multiScale: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe("size of each batch up to this fraction above or below imgsz"),
+  rect: z.boolean().default(false).describe("batches of like aspect ratio, without mosaic"),
+  ...augmentationFields,
+});
+
+export type PreviewConfig = z.output<typeof PreviewConfig>;
