@@ -25,7 +25,7 @@ describe("configuration", () => {
       epochs: 100, batch: 16, imgsz: 640, lr0: 0.01, lrf: 0.01, momentum: 0.937, weightDecay: 5e-4, warmupEpochs: 3,
       warmupMomentum: 0.8, warmupBiasLr: 0.1, box: 7.5, cls: 0.5, dfl: 1.5, hsvH: 0.015, hsvS: 0.7, hsvV: 0.4, degrees: 0,
       translate: 0.1, scale: 0.9, shear: 0, flipud: 0, fliplr: 0.5, mosaic: 1, mixup: 0.15, closeMosaic: 15,
-      patience: 100, nominalBatch: 64, clipNorm: 10, emaDecay: 0.9999, schedule: "linear",
+      patience: 100, clipNorm: 10, emaDecay: 0.9999, schedule: "linear",
     }); // prettier-ignore
   });
 

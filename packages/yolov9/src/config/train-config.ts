@@ -78,7 +78,13 @@ export const TrainConfig = z.strictObject({
   schedule: z.enum(LEARNING_RATE_SCHEDULES).default("linear").describe("course of the learning rate over the epochs"),
   momentum: z.number().min(0).lt(1).default(0.937).describe("momentum of SGD"),
   weightDecay: z.number().min(0).default(0.0005).describe("weight decay of convolution weights, for the nominal batch"),
-  nominalBatch: z.int().min(1).default(64).describe("gradients are summed over batches up to about this many images"),
+  nominalBatch: z
+    .int()
+    .min(1)
+    .optional()
+    .describe(
+      "gradients are summed over batches up to about this many images; 64 when left out, in short runs down to 16",
+    ),
   clipNorm: z.number().gt(0).default(10).describe("largest L2 norm of the gradient; a larger one is scaled down"),
   warmupEpochs: z.number().min(0).default(3).describe("epochs in which learning rate, momentum and accumulation rise"),
   warmupMinIterations: z.int().min(0).default(100).describe("least iterations of warm-up, however small the data set"),

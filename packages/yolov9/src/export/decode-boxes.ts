@@ -11,8 +11,8 @@ export interface DecodeOptions {
   /** Bins of the distance distribution of each box side. */
   bins: number;
   classCount: number;
-  /** Whether the last channel is an objectness logit, by whose sigmoid the scores are multiplied. */
-  objectness: boolean;
+  /** Whether the last channel is an objectness logit, by whose sigmoid the scores are multiplied. Default false. */
+  objectness?: boolean;
   /** Input size in pixels, or undefined when it is free. */
   size: { height: number; width: number } | undefined;
 }
@@ -30,7 +30,7 @@ interface Anchors {
  */
 export function decodeBoxes(graph: OnnxGraph, levels: readonly Value[], options: DecodeOptions): Value {
   const { bins, classCount, strides, size } = options;
-  const parts = [4 * bins, classCount, ...(options.objectness ? [1] : [])];
+  const parts = [4 * bins, classCount, ...(options.objectness === true ? [1] : [])];
   const channels = parts.reduce((sum, part) => sum + part, 0);
   const flat = levels.map((level) => graph.node("Reshape", [level, graph.integers([0, channels, -1])]));
   const all = graph.node("Concat", flat, { axis: 2 });

@@ -5,6 +5,7 @@ import { memory, saveSafetensors, scope, zeros } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import { describe, expect, it } from "vitest";
 import { parseConfig, TrainConfig } from "../config/index.js";
+import { settle } from "./schedule.js";
 import { buildModel, loadModelSpec, officialStateDict } from "../model/index.js";
 import { isCheckpoint, loadCheckpoint, readCheckpoint } from "./checkpoint.js";
 import { TrainingState } from "./training-state.js";
@@ -18,8 +19,8 @@ mkdirSync(weights);
 const last = join(weights, "last.safetensors");
 
 function fresh(values: Record<string, unknown> = {}): TrainingState {
-  return TrainingState.fresh(parseConfig(TrainConfig, { model: "gelan-t", device: "cpu", ...values }, "test"), names)
-    .state;
+  const config = parseConfig(TrainConfig, { model: "gelan-t", device: "cpu", ...values }, "test");
+  return TrainingState.fresh(settle(config, 100), names).state;
 }
 
 function equal(a: Tensor, b: Tensor): boolean {

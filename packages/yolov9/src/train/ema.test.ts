@@ -3,6 +3,10 @@ import { describe, expect, it } from "vitest";
 import { parseConfig, TrainConfig } from "../config/index.js";
 import { ExponentialMovingAverage } from "./ema.js";
 import { applySettings, parameterGroups } from "./parameter-groups.js";
+import { settle } from "./schedule.js";
+
+/** Training images, so many that the nominal batch is the published one. */
+const MANY = 100_000;
 
 class Small extends Module {
   readonly conv = new Conv2d(1, 2, 1, { bias: true });
@@ -60,7 +64,7 @@ describe("ExponentialMovingAverage", () => {
 describe("parameterGroups", () => {
   it("lets only convolution weights decay, scaled to the summed batch", () => {
     const model = new Small();
-    const groups = parameterGroups(model, parseConfig(TrainConfig, { batch: 128 }, "test"));
+    const groups = parameterGroups(model, settle(parseConfig(TrainConfig, { batch: 128 }, "test"), MANY));
     expect(groups.map(({ parameters }) => parameters)).toEqual([
       [model.conv.bias, model.norm.bias],
       [model.conv.weight],
@@ -71,7 +75,7 @@ describe("parameterGroups", () => {
   });
 
   it("gives biases a learning rate of their own", () => {
-    const groups = parameterGroups(new Small(), parseConfig(TrainConfig, {}, "test"));
+    const groups = parameterGroups(new Small(), settle(parseConfig(TrainConfig, {}, "test"), MANY));
     applySettings(groups, { biasLr: 0.1, lr: 0.02, momentum: 0.8, accumulate: 1 });
     expect(groups.map(({ lr }) => lr)).toEqual([0.1, 0.02, 0.02]);
     expect(groups.map(({ momentum }) => momentum)).toEqual([0.8, 0.8, 0.8]);

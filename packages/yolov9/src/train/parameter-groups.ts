@@ -4,8 +4,7 @@
  */
 import { BatchNorm2d } from "@yolov9/torch";
 import type { Module, ParameterGroup, Tensor } from "@yolov9/torch";
-import type { TrainConfig } from "../config/index.js";
-import type { StepSettings } from "./schedule.js";
+import type { SettledConfig, StepSettings } from "./schedule.js";
 
 /** In the order of the columns x/lr0, x/lr1, x/lr2 of results.csv: biases, decayed weights, norm weights. */
 export type ParameterGroups = readonly [biases: ParameterGroup, weights: ParameterGroup, norms: ParameterGroup];
@@ -13,7 +12,7 @@ export type ParameterGroups = readonly [biases: ParameterGroup, weights: Paramet
 /** Sorts a model's parameters. The weight decay is given for the nominal batch and scaled to the batches that are summed. */
 export function parameterGroups(
   model: Module,
-  { batch, lr0, momentum, nominalBatch, weightDecay }: TrainConfig,
+  { batch, lr0, momentum, nominalBatch, weightDecay }: SettledConfig,
 ): ParameterGroups {
   const normWeights = new Set(
     model.modules().flatMap(([, module]) => (module instanceof BatchNorm2d ? [module.weight] : [])),

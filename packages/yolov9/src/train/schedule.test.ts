@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { parseConfig, TrainConfig } from "../config/index.js";
-import { learningRateFactor, stepSettings, warmupIterations, warmupNotice } from "./schedule.js";
+import { learningRateFactor, settle, stepSettings, warmupIterations, warmupNotice } from "./schedule.js";
 
-const config = (values: Record<string, unknown> = {}) => parseConfig(TrainConfig, values, "test");
+/** Training images, so many that the nominal batch is the published one. */
+const MANY = 100_000;
+const config = (values: Record<string, unknown> = {}, images = MANY) =>
+  settle(parseConfig(TrainConfig, values, "test"), images);
 
 describe("learningRateFactor", () => {
   it("falls linearly from 1 towards lrf", () => {
@@ -66,5 +69,21 @@ describe("stepSettings", () => {
   it("warns of runs that mostly warm up", () => {
     expect(warmupNotice(2, config({ epochs: 10 }))).toMatch(/100 of 20 iterations; --warmup-min-iterations/);
     expect(warmupNotice(13, tiny)).toBeUndefined();
+  });
+});
+
+describe("the nominal batch", () => {
+  it("is the published 64 images in long runs, and shrinks in short ones to no fewer than 16 or the batch", () => {
+    const nominal = (epochs: number, images: number, batch = 16) => config({ epochs, batch }, images).nominalBatch;
+    expect(nominal(500, 118_287)).toBe(64);
+    expect(nominal(100, 1000)).toBe(64);
+    expect(nominal(100, 400)).toBe(40);
+    expect(nominal(40, 205)).toBe(16);
+    expect(nominal(40, 205, 32)).toBe(32);
+    expect(nominal(40, 205, 128)).toBe(64);
+  });
+
+  it("is what the configuration says where it says something", () => {
+    expect(config({ nominalBatch: 64 }, 10).nominalBatch).toBe(64);
   });
 });

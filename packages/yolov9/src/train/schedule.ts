@@ -14,8 +14,30 @@ export interface StepSettings {
   readonly accumulate: number;
 }
 
+/** A configuration in which what depends on the data is decided. */
+export type SettledConfig = TrainConfig & { readonly nominalBatch: number };
+
+/** The published one, and what it may shrink to in short runs. */
+const LARGEST_NOMINAL_BATCH = 64;
+const SMALLEST_NOMINAL_BATCH = 16;
+/** Of the optimiser, below which a run counts as short. */
+const FEWEST_STEPS = 1000;
+
+/**
+ * Decides how many images make a step. The published 64 are for runs of hundreds of thousands of steps; forty epochs of two hundred
+ * images would end after 130. Such runs make smaller steps, 1,000 of them where 16 images a step allow it.
+ */
+export function settle(config: TrainConfig, trainingImages: number): SettledConfig {
+  const enough = Math.round((config.epochs * trainingImages) / FEWEST_STEPS);
+  const smallest = Math.max(config.batch, SMALLEST_NOMINAL_BATCH);
+  return {
+    ...config,
+    nominalBatch: config.nominalBatch ?? Math.min(LARGEST_NOMINAL_BATCH, Math.max(smallest, enough)),
+  };
+}
+
 type ScheduleConfig = Pick<
-  TrainConfig,
+  SettledConfig,
   | "epochs"
   | "batch"
   | "lr0"

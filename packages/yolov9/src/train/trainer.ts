@@ -23,8 +23,8 @@ import { loaders, openData } from "./run-data.js";
 import type { RunData } from "./run-data.js";
 import { newRunFolder, resumedRunFolder } from "./run-folder.js";
 import type { RunFolder } from "./run-folder.js";
-import { stepSettings, warmupNotice } from "./schedule.js";
-import type { StepSettings } from "./schedule.js";
+import { settle, stepSettings, warmupNotice } from "./schedule.js";
+import type { SettledConfig, StepSettings } from "./schedule.js";
 import { NO_LOSSES, TrainingState } from "./training-state.js";
 
 const BYTE_RANGE = 255;
@@ -94,7 +94,7 @@ export async function train(config: TrainConfig, hooks: TrainHooks = {}): Promis
 }
 
 class Trainer {
-  readonly #config: TrainConfig;
+  readonly #config: SettledConfig;
   readonly #state: TrainingState;
   readonly #folder: RunFolder;
   readonly #data: RunData;
@@ -119,8 +119,9 @@ class Trainer {
   }
 
   /** A new run in a new folder. */
-  static async start(config: TrainConfig, hooks: TrainHooks): Promise<Trainer> {
-    const data = await openData(config);
+  static async start(given: TrainConfig, hooks: TrainHooks): Promise<Trainer> {
+    const data = await openData(given);
+    const config = settle(given, data.train.length);
     const { state, transfer } = TrainingState.fresh(config, data.dataset.names);
     const folder = newRunFolder(config);
     folder.create(config);
@@ -338,7 +339,7 @@ class Trainer {
   }
 
   #announce(): void {
-    const { model, epochs, batch, imgsz } = this.#config;
+    const { model, epochs, batch, nominalBatch, imgsz } = this.#config;
     const { train: training, val, dataset } = this.#data;
     const { device, precision } = this.#state;
     const note = (line: string) => this.#progress.note(line);
@@ -346,6 +347,7 @@ class Trainer {
       `${model} at ${imgsz} px, batch ${batch}, ${epochs} epochs on ${device} in ${precision} → ${this.#folder.path}`,
     );
     note(`${training.length} training and ${val.length} validation images, ${dataset.names.length} classes`);
+    if (nominalBatch > batch) note(`a step of the optimiser every ${Math.round(nominalBatch / batch)} batches`);
     for (const problem of dataset.problems) note(`left out: ${problemText(problem)}`);
     const notice = warmupNotice(this.#trainLoader.batchCount, this.#config);
     if (notice !== undefined) note(notice);

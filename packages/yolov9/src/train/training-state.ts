@@ -25,6 +25,7 @@ import { ExponentialMovingAverage } from "./ema.js";
 import { parameterGroups } from "./parameter-groups.js";
 import type { ParameterGroups } from "./parameter-groups.js";
 import type { EpochResult } from "./results.js";
+import { settle, type SettledConfig } from "./schedule.js";
 import { transferWeights } from "./transfer.js";
 import type { Transfer } from "./transfer.js";
 
@@ -48,7 +49,7 @@ export interface ImageCounts {
 }
 
 export class TrainingState {
-  readonly config: TrainConfig;
+  readonly config: SettledConfig;
   readonly names: readonly string[];
   readonly model: DetectionModel;
   readonly ema: ExponentialMovingAverage<DetectionModel>;
@@ -61,7 +62,7 @@ export class TrainingState {
   readonly precision: Precision;
   counters: Counters = { epoch: 0, batch: 0, iteration: 0, lastStep: -1, losses: NO_LOSSES };
 
-  private constructor(config: TrainConfig, names: readonly string[], model: DetectionModel) {
+  private constructor(config: SettledConfig, names: readonly string[], model: DetectionModel) {
     this.config = config;
     this.names = names;
     this.device = resolveDevice(config.device);
@@ -76,7 +77,7 @@ export class TrainingState {
 
   /** A run at its very start; `transfer` says what was taken from other weights. */
   static fresh(
-    config: TrainConfig,
+    config: SettledConfig,
     names: readonly string[],
   ): { state: TrainingState; transfer: Transfer | undefined } {
     useThreads(config);
@@ -88,10 +89,11 @@ export class TrainingState {
 
   /** A run exactly where its checkpoint was saved. */
   static restored(checkpoint: Checkpoint): TrainingState {
-    const { config, names, spec, emaUpdates, best, results, ...counters } = checkpoint.state;
+    const { config: saved, names, spec, emaUpdates, best, results, ...counters } = checkpoint.state;
     if (checkpoint.state.kind !== "training") {
       throw new Error(`${checkpoint.path}: holds weights only and cannot be resumed; resume last.safetensors`);
     }
+    const config = settle(saved, checkpoint.state.images.train);
     useThreads(config);
     const state = new TrainingState(config, names, buildModel(spec, { names }));
     state.model.loadStateDict(checkpoint.group("model/"));

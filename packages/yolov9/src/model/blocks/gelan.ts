@@ -25,7 +25,7 @@ export class GelanStage extends Module {
   ) {
     super();
     this.inner = inner(inChannels, outChannels);
-    const Convolution = depthwise ? DepthwiseConv : Conv;
+    const Convolution = depthwise === true ? DepthwiseConv : Conv;
     this.conv = new Convolution(outChannels, outChannels, { kernel: 3, activation });
   }
 
@@ -41,8 +41,8 @@ export interface GelanOptions {
   elanDepth: number;
   inner: InnerFactory;
   activation: Activation;
-  /** Whether the stages' 3×3 convolutions are depthwise separable. */
-  depthwise: boolean;
+  /** Whether the stages' 3×3 convolutions are depthwise separable. Default false. */
+  depthwise?: boolean;
 }
 
 /** [B, in, H, W] → [B, out, H, W]: split, a chain of stages, and a 1×1 over both halves and every stage's output. */
