@@ -25,17 +25,17 @@ export type CocoSegmentation =
 export type CocoImageId = number | string;
 
 export interface CocoAnnotation {
-  readonly id?: number | string | undefined;
+  readonly id?: number | string | null | undefined;
   readonly image_id: CocoImageId;
   readonly category_id: number;
   /** x, y, width, height in pixels */
-  readonly bbox?: readonly number[] | undefined;
-  readonly area?: number | undefined;
-  readonly iscrowd?: number | boolean | undefined;
-  readonly segmentation?: CocoSegmentation | undefined;
+  readonly bbox?: readonly number[] | null | undefined;
+  readonly area?: number | null | undefined;
+  readonly iscrowd?: number | boolean | null | undefined;
+  readonly segmentation?: CocoSegmentation | null | undefined;
   /** x, y and visibility of each point */
-  readonly keypoints?: readonly number[] | undefined;
-  readonly num_keypoints?: number | undefined;
+  readonly keypoints?: readonly number[] | null | undefined;
+  readonly num_keypoints?: number | null | undefined;
 }
 
 export interface CocoAnnotations {
@@ -54,9 +54,9 @@ export interface CocoDetection {
   readonly category_id: number;
   readonly score: number;
   /** x, y, width, height in pixels */
-  readonly bbox?: readonly number[] | undefined;
-  readonly segmentation?: CocoSegmentation | undefined;
-  readonly keypoints?: readonly number[] | undefined;
+  readonly bbox?: readonly number[] | null | undefined;
+  readonly segmentation?: CocoSegmentation | null | undefined;
+  readonly keypoints?: readonly number[] | null | undefined;
 }
 
 export const COCO_IOU_TYPES = ["bbox", "segm", "keypoints"] as const;
@@ -202,9 +202,9 @@ function compareIds(a: CocoImageId, b: CocoImageId): number {
 }
 
 function areaSourceOf(first: CocoDetection | undefined): CocoRows["areaSource"] {
-  if (first?.bbox !== undefined && first.bbox.length > 0) return "bbox";
-  if (first?.segmentation !== undefined) return "segmentation";
-  return first?.keypoints === undefined ? "bbox" : "keypoints";
+  if (first?.bbox && first.bbox.length > 0) return "bbox";
+  if (first?.segmentation) return "segmentation";
+  return first?.keypoints ? "keypoints" : "bbox";
 }
 
 function boxInput({ images, truth, found, areaSource }: CocoRows): {
@@ -230,7 +230,7 @@ function detectionBox(
   image: CocoRows["images"][number],
   areaSource: CocoRows["areaSource"],
 ): readonly number[] {
-  if (areaSource === "bbox" || (row.bbox !== undefined && row.bbox.length > 0)) return boxOf(row, "detection");
+  if (areaSource === "bbox" || (row.bbox && row.bbox.length > 0)) return boxOf(row, "detection");
   return areaSource === "segmentation" ? rleBox(maskOf(row, image)) : pointBox(pointsOf(row, "detection"));
 }
 
@@ -253,9 +253,7 @@ function maskInput({ images, truth, found, areaSource }: CocoRows): {
     detections: found.map((rows, image) => {
       const masks = rows.map((row) => maskOf(row, images[image]!));
       // The COCO API takes the area of the box where the results have boxes, even when masks are compared.
-      const areas = rows.map(({ bbox }, i) =>
-        areaSource === "bbox" && bbox !== undefined ? boxArea(bbox) : rleArea(masks[i]!),
-      );
+      const areas = rows.map(({ bbox }, i) => (areaSource === "bbox" && bbox ? boxArea(bbox) : rleArea(masks[i]!)));
       return { ...scoresOf(rows), masks, areas };
     }),
   };
@@ -277,7 +275,7 @@ function keypointInput({ truth, found, areaSource }: CocoRows): {
     detections: found.map((rows) => {
       const keypoints = rows.map((row) => pointsOf(row, "detection"));
       const areas = rows.map(({ bbox }, i) =>
-        areaSource === "bbox" && bbox !== undefined ? boxArea(bbox) : keypointExtent(keypoints[i]!),
+        areaSource === "bbox" && bbox ? boxArea(bbox) : keypointExtent(keypoints[i]!),
       );
       return { ...scoresOf(rows), keypoints, areas };
     }),
@@ -330,7 +328,7 @@ function boxOf(row: Row, what: string): readonly number[] {
 }
 
 function pointsOf(row: Row, what: string): readonly number[] {
-  if (row.keypoints !== undefined) return row.keypoints;
+  if (row.keypoints) return row.keypoints;
   throw new RangeError(`${nameOf(row, what)} has no keypoints`);
 }
 
@@ -342,7 +340,7 @@ function maskOf(row: Row, image: CocoRows["images"][number]): Rle {
   const { segmentation } = row;
   const what = "score" in row ? "detection" : "annotation";
   try {
-    if (segmentation === undefined) return rleFromBox(boxOf(row, what), ...sizeOf(image));
+    if (!segmentation) return rleFromBox(boxOf(row, what), ...sizeOf(image));
     return rleFromCoco(segmentation, () => sizeOf(image));
   } catch (error) {
     if (error instanceof RangeError) throw new RangeError(`${nameOf(row, what)}: ${error.message}`);
@@ -379,6 +377,6 @@ function sizeOf({ id, width, height }: CocoRows["images"][number]): [height: num
 }
 
 function nameOf(row: Row, what: string): string {
-  const id = "id" in row && row.id !== undefined ? ` ${row.id}` : "";
+  const id = "id" in row && row.id !== undefined && row.id !== null ? ` ${row.id}` : "";
   return `${what}${id} of image ${JSON.stringify(row.image_id)}`;
 }

@@ -113,13 +113,17 @@ export type { DownloadedFile, DownloadOptions, PublishedFile } from "./download/
 
 // Validation
 export {
+  analyse,
+  AugmentedPredictor,
   cocoResults,
   openPredictor,
   OnnxPredictor,
+  RectangularBatches,
   resultTable,
   TorchPredictor,
   validate,
   validateModel,
+  writeValidationFolder,
 } from "./validate/index.js";
 export type {
   ClassResult,
@@ -129,8 +133,13 @@ export type {
   Predictor,
   ValidateOptions,
   Validation,
+  ValidationAnalysis,
   ValidationResult,
 } from "./validate/index.js";
+
+// Evaluation of COCO files (for parsed ones, in the browser too, see @yolov9/vision)
+export { CocoFileError, evaluateFiles } from "./evaluate/index.js";
+export type { FileEvaluation } from "./evaluate/index.js";
 
 // Export
 export { ExportError, exportModel, OnnxGraph, toOnnx, verifyExport } from "./export/index.js";

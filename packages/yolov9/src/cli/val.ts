@@ -51,7 +51,10 @@ async function val(command: Command): Promise<void> {
       writeFileSync(file, JSON.stringify(rows));
     }
     if (own.json === true) printJson(stage.validationJson(result, analysis));
-    else console.log(`${stage.resultTable(result)}\n${stage.resultSummary(result)}`);
+    else {
+      const parts = [stage.resultTable(result), stage.resultSummary(result), stage.analysisSummary(analysis)];
+      console.log(parts.join("\n"));
+    }
     if (config.report) (own.json === true ? note : console.log)(`report: ${join(folder, "report.html")}`);
   } finally {
     await predictor.close();

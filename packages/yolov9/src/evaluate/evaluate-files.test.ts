@@ -64,6 +64,12 @@ describe("evaluateFiles", () => {
     await expect(evaluate(gt, dt)).rejects.toThrow(message);
   });
 
+  it("takes null for what a row does not have", async () => {
+    const annotations = truth.annotations.map((row) => ({ ...row, segmentation: null, keypoints: null }));
+    const evaluation = await evaluate({ ...truth, annotations }, [{ ...detections[0], segmentation: null }]);
+    expect(evaluation.result.AP).toBe(0.5);
+  });
+
   it("refuses Pascal VOC's figures of masks", async () => {
     await expect(evaluate(truth, detections, { voc: true, iouType: "segm" })).rejects.toThrow("--voc compares boxes");
   });

@@ -6,6 +6,7 @@ import {
   calibration,
   confusionMatrix,
   detectionMetrics,
+  ERROR_KINDS,
   errorBreakdown,
   judgeDetections,
   vocAveragePrecision,
@@ -122,4 +123,14 @@ function markedImage(
 
 function boxOf(boxes: ArrayLike<number>, row: number): [number, number, number, number] {
   return [boxes[row * 4]!, boxes[row * 4 + 1]!, boxes[row * 4 + 2]!, boxes[row * 4 + 3]!];
+}
+
+/** Two lines for a terminal: what each kind of error costs, and Pascal VOC's figures. */
+export function analysisSummary({ errors, voc, calibration: { expectedError } }: ValidationAnalysis): string {
+  const costs = ERROR_KINDS.map((kind) => `${kind} ${errors.errors[kind].cost.toFixed(3)}`);
+  const figure = (value: number) => (value < 0 ? "–" : value.toFixed(3));
+  return [
+    `errors, in AP50: ${costs.join(", ")}`,
+    `VOC AP50 ${figure(voc.area)} (11 points ${figure(voc.elevenPoints)}), calibration error ${expectedError.toFixed(3)}`,
+  ].join("\n");
 }

@@ -8,7 +8,7 @@ export { openPredictor, type OpenPredictorOptions } from "./open-predictor.js";
 export { DetectionCollector, type SuppressionOptions } from "./detection-collector.js";
 export { cocoResults, type CocoResultRow } from "./coco-results.js";
 export { resultSummary, resultTable, type ClassResult, type ValidationResult } from "./result.js";
-export { analyse, type MarkedImage, type SizeFigures, type ValidationAnalysis } from "./analysis.js";
+export { analyse, analysisSummary, type MarkedImage, type SizeFigures, type ValidationAnalysis } from "./analysis.js";
 export { AugmentedPredictor } from "./augmented-predictor.js";
 export { categoryIdsOf, COCO_CATEGORY_IDS } from "./coco-categories.js";
 export { RectangularBatches, rectangle, type RectangularOptions } from "./rectangular-batches.js";

@@ -1,6 +1,5 @@
 /** The plots of a validation as SVG texts: curves over confidence and recall, confusion, kinds of errors, calibration. */
 import { ERROR_KINDS, type Calibration, type ConfusionMatrix, type ErrorBreakdown } from "@yolov9/vision";
-import { classColour } from "../detect/palette.js";
 import { svgChart, type ChartOption } from "../plots/svg-chart.js";
 import type { ValidationAnalysis } from "./analysis.js";
 import type { ValidationResult } from "./result.js";
@@ -19,6 +18,11 @@ type Curves = ValidationAnalysis["curves"];
 const MEAN_COLOUR = "#1d4ed8";
 const WRONG_COLOUR = "#ea580c";
 const GREY = "#9ca3af";
+/** Thin lines on white need darker and more different colours than boxes on photographs. */
+const LINE_COLOURS = [
+  "#e11d48", "#059669", "#d97706", "#7c3aed", "#0891b2", "#65a30d", "#be185d", "#92400e", "#0d9488", "#4b5563",
+  "#f472b6", "#84cc16", "#fb923c", "#a78bfa", "#22d3ee", "#b91c1c", "#166534", "#ca8a04", "#581c87", "#9ca3af",
+] as const; // prettier-ignore
 /** With more classes than this, lines of classes would hide one another: only their mean is drawn. */
 const MOST_CLASS_LINES = 20;
 const SIZE = { width: 720, height: 480 };
@@ -84,7 +88,7 @@ function curveChart(
   values: (curves: Curves[number]["curves"]) => Float64Array,
   mark?: number,
 ): ChartOption {
-  const lines = curves.map(({ name, classId, curves: own }) => ({ name, classId, points: drawn(values(own)) }));
+  const lines = curves.map(({ name, curves: own }) => ({ name, points: drawn(values(own)) }));
   const mean = lines[0]?.points.map(([at], i): [number, number] => [
     at,
     lines.reduce((sum, { points }) => sum + points[i]![1], 0) / lines.length,
@@ -105,11 +109,11 @@ function curveChart(
     xAxis: axis(x, { nameGap: 30 }),
     yAxis: axis(y, { nameGap: 40 }),
     series: [
-      ...shown.map(({ name, classId, points }) => ({
+      ...shown.map(({ name, points }, i) => ({
         ...common,
         name,
         data: points,
-        color: classColour(classId),
+        color: LINE_COLOURS[i]!,
         lineStyle: { width: 1.2 },
       })),
       {
