@@ -12,6 +12,9 @@ const schemas = {
   export: config.ExportConfig,
   detect: config.DetectConfig,
   info: config.InfoConfig,
+  dataConvert: config.DataConvertConfig,
+  dataSplit: config.DataSplitConfig,
+  dataCheck: config.DataCheckConfig,
 };
 
 const MARKED = /<!-- table: (\w+) -->\n[\s\S]*?<!-- end -->/g;

@@ -18,6 +18,10 @@ export type { ConfigSources } from "./config/index.js";
 // Data sets
 export { DatasetError, defaultAugment, Loader, openDataset, problemText } from "./data/index.js";
 export type { AugmentConfig, Batch, Dataset, LoaderOptions, Problem, Sample, SplitName } from "./data/index.js";
+export { convertDataset, parseSelection, splitDataset, writeDataset } from "./data/index.js";
+export type { Conversion, ConvertOptions, DealtDataset, OpenOptions, SplitOptions } from "./data/index.js";
+export { checkDataset, checkReport, planRepairs, writeRepairs } from "./data/check/index.js";
+export type { CheckOptions, CheckResult, FileRepair, Finding, Severity } from "./data/check/index.js";
 
 // Models
 export {

@@ -107,7 +107,7 @@ describe("a check", () => {
         "labels/train/orphan.txt": whole,
         "labels/train/classes.txt": "a\nb\n",
         "images/val/v.jpg": await makeJpeg(100, 100, 3),
-        "labels/val/v.txt": `${"0 0.5 0.5 0.4 0.4\n"}${"1 0.5 0.5 0.4 0.4\n"}`,
+        "labels/val/v.txt": "0 0.5 0.5 0.4 0.4\n1 0.5 0.5 0.4 0.4\n",
       },
       async (root) => {
         const result = await checkDataset(root, { workers: 0 });
