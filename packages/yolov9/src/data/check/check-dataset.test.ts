@@ -228,6 +228,24 @@ describe("repairs", () => {
     });
   });
 
+  it("leave an annotation alone of which only a ring or its mask is bad", async () => {
+    const annotation = (id: number, segmentation: unknown) => ({ id, image_id: 1, category_id: 1, bbox: [id, 1, 9, 9], segmentation }); // prettier-ignore
+    const content = {
+      images: [{ id: 1, file_name: "a.jpg", width: 64, height: 64 }],
+      annotations: [annotation(1, [[1, 1, 5, 5]]), annotation(2, { counts: "no size" }), annotation(3, [])],
+      categories: [{ id: 1, name: "a" }],
+    };
+    const set = { "annotations/instances_train.json": JSON.stringify(content), "train/a.jpg": await makeJpeg(64, 64) };
+    await withSet(set, async (root) => {
+      const { dataset, findings } = await checkDataset(root, { workers: 0 });
+      expect(findings.map(({ kind, reason }) => `${kind} ${reason.slice(0, 12)}`)).toEqual([
+        "polygon-short annotation 1",
+        "mask-malformed annotation 2",
+      ]);
+      expect(await planRepairs(dataset!, findings)).toEqual([]);
+    });
+  });
+
   it.each(["yolo", "voc", "coco", "csv"])(
     "of %s go into a new folder that opens with the images in place",
     async (format) => {
