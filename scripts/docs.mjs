@@ -16,6 +16,9 @@ const schemas = {
   download: config.DownloadConfig,
   info: config.InfoConfig,
   evaluate: config.EvaluateConfig,
+  dataConvert: config.DataConvertConfig,
+  dataSplit: config.DataSplitConfig,
+  dataCheck: config.DataCheckConfig,
 };
 
 const DRAWN = ["yolov9-t", "yolov9-c"];

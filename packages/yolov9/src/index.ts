@@ -36,6 +36,10 @@ export type {
   SplitName,
   TrainingImage,
 } from "./data/index.js";
+export { convertDataset, parseSelection, splitDataset, writeDataset } from "./data/index.js";
+export type { Conversion, ConvertOptions, DealtDataset, OpenOptions, SplitOptions } from "./data/index.js";
+export { checkDataset, checkReport, planRepairs, writeRepairs } from "./data/check/index.js";
+export type { CheckOptions, CheckResult, FileRepair, Finding, Severity } from "./data/check/index.js";
 
 // Models
 export {

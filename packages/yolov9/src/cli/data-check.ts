@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { DataCheckConfig } from "../config/index.js";
+import type { CheckResult } from "../data/check/index.js";
 import { configurationOf, describeCommand, note, printJson } from "./command.js";
 import { progressBar } from "./progress-bar.js";
 import { UserError } from "./user-error.js";
@@ -44,7 +45,7 @@ async function check(command: Command): Promise<void> {
 }
 
 async function fix(
-  { dataset, findings }: Awaited<ReturnType<typeof import("../data/check/index.js").checkDataset>>,
+  { dataset, findings }: CheckResult,
   { data, output }: DataCheckConfig,
   say: (text: string) => void,
 ): Promise<void> {

@@ -33,6 +33,11 @@ describe("yolov9", () => {
     },
   );
 
+  it.each(["convert", "split", "check"])("explains data %s with examples", async (command) => {
+    expect(await run(["data", command, "--help"])).toBe(0);
+    expect(out).toMatch(new RegExp(`Examples:\\n  yolov9 data ${command}`));
+  });
+
   it("exits 2 for a wrong command line, naming the nearest right one", async () => {
     expect(await run(["valid"])).toBe(2);
     expect(err).toContain("Did you mean val?");

@@ -16,7 +16,10 @@ export const ownImageSize = inputSide
   .optional()
   .describe("side of the square network input in pixels; the model's own when left out, else 640");
 
-export const data = z.string().min(1).describe("data set: a YAML file, or a folder in YOLO, Pascal VOC or COCO layout");
+export const data = z
+  .string()
+  .min(1)
+  .describe("data set: a YAML file, or a folder in YOLO, Pascal VOC, COCO or CSV layout");
 
 export const device = z.string().default("auto").describe("auto (a GPU when libtorch has one), cpu, cuda:0");
 

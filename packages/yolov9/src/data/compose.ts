@@ -25,9 +25,8 @@ export function selectClasses(dataset: Dataset, selection: ClassSelection, sourc
     }
   });
   const ids = categoryIds && selection.map(({ from }) => categoryIds[names.indexOf(from[0]!)]!);
-  const { categoryIds: _, ...rest } = dataset;
   return {
-    ...rest,
+    ...dataset,
     names: selection.map(({ name }) => name),
     ...(ids && { categoryIds: ids }),
     splits: mapSamples(dataset.splits, (sample) => relabel(sample, target)),
@@ -36,14 +35,15 @@ export function selectClasses(dataset: Dataset, selection: ClassSelection, sourc
 
 /** The name of the only class where all are taken as one. */
 export const SINGLE_CLASS_NAME = "object";
+const SINGLE_CLASS_ID = 1;
 
 /** Take all classes as one: for finding objects without telling them apart. */
 export function asSingleClass(dataset: Dataset): Dataset {
-  const { categoryIds: _, ...rest } = dataset;
   const target = new Int32Array(dataset.names.length);
   return {
-    ...rest,
+    ...dataset,
     names: [SINGLE_CLASS_NAME],
+    ...(dataset.categoryIds && { categoryIds: [SINGLE_CLASS_ID] }),
     splits: mapSamples(dataset.splits, (sample) => relabel(sample, target)),
   };
 }

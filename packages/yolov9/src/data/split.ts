@@ -187,8 +187,11 @@ export async function splitDataset(path: string, options: SplitOptions): Promise
   const splits = dealSamples([...unique.values()], dataset.names.length, deal);
   const dealt: Dataset = { ...dataset, splits };
   const lost = await (images === "list" ? writeLists(path, dealt, output) : writeWhole(dealt, output, images));
-  const counts = Object.entries(splits).map(([split, samples]) => [split, countsOf(samples, dataset.names.length)]);
-  return { output, names: dataset.names, splits: Object.fromEntries(counts), lost: Object.fromEntries(lost) };
+  const counts: Partial<Record<SplitName, SplitCounts>> = {};
+  for (const split of SPLIT_NAMES) {
+    if (splits[split]) counts[split] = countsOf(splits[split], dataset.names.length);
+  }
+  return { output, names: dataset.names, splits: counts, lost: Object.fromEntries(lost) };
 }
 
 function writeWhole(dataset: Dataset, output: string, images: ImagePlacement): Promise<ReadonlyMap<string, number>> {
@@ -199,13 +202,13 @@ function writeWhole(dataset: Dataset, output: string, images: ImagePlacement): P
 /** Formats whose labels lie beside the images need only lists of them; the others' label files are dealt out too. */
 async function writeLists(path: string, dataset: Dataset, output: string): Promise<ReadonlyMap<string, number>> {
   const { format: name, description, parts, classes, singleClass } = await describeDataset(path);
-  const { listLine } = formatNamed(name);
-  if (parts || classes || singleClass || !listLine) return writeWhole(dataset, output, "stay");
+  const format = formatNamed(name);
+  if (parts || classes || singleClass || !format.listLine) return writeWhole(dataset, output, "stay");
   return DatasetTarget.fill(output, "stay", async (target) => {
     const lists: [string, string][] = [];
     for (const [split, samples] of Object.entries(dataset.splits)) {
       lists.push([split, target.finalPath(`${split}.txt`)]);
-      await target.text(`${split}.txt`, samples.map((sample) => `${listLine(sample)}\n`).join(""));
+      await target.text(`${split}.txt`, samples.map((sample) => `${format.listLine!(sample)}\n`).join(""));
     }
     const text = descriptionText(name, description, dataset.names, Object.fromEntries(lists));
     await target.text("data.yaml", text);

@@ -107,7 +107,7 @@ describe("a check", () => {
         "labels/train/orphan.txt": whole,
         "labels/train/classes.txt": "a\nb\n",
         "images/val/v.jpg": await makeJpeg(100, 100, 3),
-        "labels/val/v.txt": `${"0 0.5 0.5 0.4 0.4\n"}${"1 0.5 0.5 0.4 0.4\n"}`,
+        "labels/val/v.txt": "0 0.5 0.5 0.4 0.4\n1 0.5 0.5 0.4 0.4\n",
       },
       async (root) => {
         const result = await checkDataset(root, { workers: 0 });
@@ -225,6 +225,24 @@ describe("repairs", () => {
         "- 0 0.5 0.5 0 0.1",
         "+ 1 0.85 0.5 0.3 0.2",
       ]);
+    });
+  });
+
+  it("leave an annotation alone of which only a ring or its mask is bad", async () => {
+    const annotation = (id: number, segmentation: unknown) => ({ id, image_id: 1, category_id: 1, bbox: [id, 1, 9, 9], segmentation }); // prettier-ignore
+    const content = {
+      images: [{ id: 1, file_name: "a.jpg", width: 64, height: 64 }],
+      annotations: [annotation(1, [[1, 1, 5, 5]]), annotation(2, { counts: "no size" }), annotation(3, [])],
+      categories: [{ id: 1, name: "a" }],
+    };
+    const set = { "annotations/instances_train.json": JSON.stringify(content), "train/a.jpg": await makeJpeg(64, 64) };
+    await withSet(set, async (root) => {
+      const { dataset, findings } = await checkDataset(root, { workers: 0 });
+      expect(findings.map(({ kind, reason }) => `${kind} ${reason.slice(0, 12)}`)).toEqual([
+        "polygon-short annotation 1",
+        "mask-malformed annotation 2",
+      ]);
+      expect(await planRepairs(dataset!, findings)).toEqual([]);
     });
   });
 

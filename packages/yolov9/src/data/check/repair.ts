@@ -81,15 +81,14 @@ export async function writeRepairs(
     for (const [file, place] of files) {
       await target.text(join("labels", place), repaired.get(file) ?? (await readFile(file, "utf8")));
     }
-    const moved = Object.entries(entries).map(([split, list]) => [
-      split,
-      list.map((entry) => {
+    const changes: Record<string, unknown> = { labels: target.finalPath("labels") };
+    for (const [split, list] of Object.entries(entries)) {
+      changes[split] = list.map((entry) => {
         const file = resolve(description.root, entry);
         const place = files.get(file);
         return place === undefined ? file : target.finalPath(join("labels", place));
-      }),
-    ]);
-    const changes = { ...Object.fromEntries(moved), labels: target.finalPath("labels") };
+      });
+    }
     await target.text("data.yaml", descriptionText(format, description, dataset.names, changes));
   });
 }

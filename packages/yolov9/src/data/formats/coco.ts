@@ -299,8 +299,9 @@ function readAnnotations(
   for (const [row, annotation] of content.annotations.entries()) {
     const result = annotationSchema.safeParse(annotation);
     const name = nameAnnotation(annotation, row);
-    const tell = (to: Problem[], issue: RowIssue, consequence: string, image?: string) => {
-      const place = { ...placeOf(file, linesOf("annotations"), row), row, ...(image !== undefined && { image }) };
+    const tell = (to: Problem[], issue: RowIssue, consequence: string, image?: string, whole = true) => {
+      const line = placeOf(file, linesOf("annotations"), row);
+      const place = { ...line, ...(whole && { row }), ...(image !== undefined && { image }) };
       to.push(rowProblem(place, { ...issue, reason: `${name}: ${issue.reason}` }, consequence));
     };
     if (!result.success) {
@@ -321,7 +322,8 @@ function readAnnotations(
       tell(problems, { kind: "class-unknown", reason }, "; skipped", builder.path);
     } else {
       const { row: parsed, issues } = toRow(result.data, classIndex, categories.keypoints);
-      for (const issue of issues) tell(remarks, issue, "", builder.path);
+      // Without its row: a repair would drop the whole annotation, of which only a part is bad.
+      for (const issue of issues) tell(remarks, issue, "", builder.path, false);
       const place = { ...placeOf(file, thorough ? linesOf("annotations") : [], row), row };
       const { refused, remark } = builder.add(thorough ? { ...parsed, place } : parsed);
       if (refused) tell(problems, refused, "; skipped", builder.path);

@@ -6,7 +6,7 @@
 
 import { basename, extname, join, resolve } from "node:path";
 
-import { XMLBuilder, XMLParser, XMLValidator } from "fast-xml-parser";
+import { XMLParser } from "fast-xml-parser";
 import { stringify } from "yaml";
 import { z } from "zod";
 
@@ -29,6 +29,7 @@ import {
 } from "../sample.js";
 import { rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
 import { linesOf } from "./lines.js";
+import { unbalancedTag, xmlText, type XmlContent } from "./xml-text.js";
 
 const ANNOTATIONS_AT_ONCE = 32;
 
@@ -193,8 +194,8 @@ async function readAnnotation(folder: string, stem: string, files: FileAccess): 
   }
   // A document type may define entities that multiply into gigabytes, and no annotation needs one.
   if (/<!DOCTYPE/i.test(text)) return failed("has a document type definition, which is not read");
-  const wellFormed = XMLValidator.validate(text);
-  if (wellFormed !== true) return failed(`not an XML file: ${wellFormed.err.msg}`, wellFormed.err.line);
+  const unbalanced = unbalancedTag(text);
+  if (unbalanced) return failed(`not an XML file: ${unbalanced.reason}`, unbalanced.line);
   const content = parseXml(text);
   if (content instanceof Error) return failed(`not an XML file: ${content.message}`);
   const result = annotationSchema.safeParse(content);
@@ -356,8 +357,6 @@ async function lookForUnlisted(
 
 const DECIMALS = 3;
 
-const builder = new XMLBuilder({ format: true, indentBy: "  ", suppressEmptyNode: false });
-
 async function writeVoc(dataset: Dataset, target: DatasetTarget): Promise<void> {
   target.loseIds(dataset);
   const { names, splits, categoryIds } = dataset;
@@ -369,7 +368,7 @@ async function writeVoc(dataset: Dataset, target: DatasetTarget): Promise<void> 
       const image = target.image(sample, "JPEGImages");
       const stem = basename(image, extname(image));
       stems.push(stem);
-      await target.text(join("Annotations", `${stem}.xml`), builder.build(annotationOf(sample, image, names, target)));
+      await target.text(join("Annotations", `${stem}.xml`), xmlText(annotationOf(sample, image, names, target)));
     }
     await target.text(join("ImageSets", "Main", `${split}.txt`), stems.map((stem) => `${stem}\n`).join(""));
   }
@@ -378,7 +377,7 @@ async function writeVoc(dataset: Dataset, target: DatasetTarget): Promise<void> 
   await target.text("data.yaml", stringify({ format: "voc", ...Object.fromEntries(lists), names }));
 }
 
-function annotationOf(sample: Sample, image: string, names: readonly string[], target: DatasetTarget): object {
+function annotationOf(sample: Sample, image: string, names: readonly string[], target: DatasetTarget): XmlContent {
   const { width, height, classes, crowd, polygons, masks, attributes } = sample;
   target.loseKeypoints(sample);
   const object = Array.from(classes, (classIndex, row) => {
@@ -389,8 +388,8 @@ function annotationOf(sample: Sample, image: string, names: readonly string[], t
     const unknown = Object.keys(said).filter((key) => !(key in UNSAID));
     target.lose("attributes of objects", unknown.length);
     const { pose, truncated, occluded } = said;
-    const facts = { pose, truncated, occluded, difficult: crowd[row] };
-    return { name: names[classIndex], ...facts, bndbox: { xmin, ymin, xmax, ymax } };
+    const facts = { pose, truncated, occluded, difficult: crowd[row]! };
+    return { name: names[classIndex]!, ...facts, bndbox: { xmin: xmin!, ymin: ymin!, xmax: xmax!, ymax: ymax! } };
   });
   const size = { width, height, depth: 3 };
   return { annotation: { folder: "JPEGImages", filename: image, size, segmented: 0, object } };

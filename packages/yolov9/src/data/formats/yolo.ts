@@ -12,7 +12,7 @@ import type { DatasetTarget } from "../dataset-target.js";
 import type { Description } from "../description.js";
 import type { FileAccess } from "../file-access.js";
 import { isImageFile, isUnsupportedImageFile, mapBounded, type ImageSize } from "../image-files.js";
-import { clipped, SampleBuilder } from "../sample-builder.js";
+import { clipped, SampleBuilder, type RowIssue } from "../sample-builder.js";
 import {
   boxOf,
   DatasetError,
@@ -279,25 +279,26 @@ class YoloReader {
     found: { problems: Problem[]; remarks: Problem[] },
   ): void {
     const place = { ...at, image: builder.path };
-    const refuse = (kind: Problem["kind"] & string, reason: string) =>
-      void found.problems.push(rowProblem(place, { kind, reason }, "; row skipped"));
+    const refuse = (issue: RowIssue) => void found.problems.push(rowProblem(place, issue, "; row skipped"));
     const row = parseRow(line, size, this.#description.keypoints);
-    if ("reason" in row) return refuse(row.kind, row.reason);
-    const classCount = this.#classCount;
-    if (classCount !== undefined && row.classIndex >= classCount) {
-      return refuse(
-        "class-unknown",
-        `class ${row.classIndex} but the dataset names ${classCount} classes (0..${classCount - 1})`,
-      );
-    }
+    const issue = "reason" in row ? row : this.#classIssue(row.classIndex);
     const earlier = firstLine.get(line);
-    if (earlier !== undefined && !this.#context.faithful) {
-      return refuse("row-duplicate", `the same row as line ${earlier}`);
+    if (issue) refuse(issue);
+    else if (earlier !== undefined && !this.#context.faithful) {
+      refuse({ kind: "row-duplicate", reason: `the same row as line ${earlier}` });
     }
+    if ("reason" in row || issue || (earlier !== undefined && !this.#context.faithful)) return;
     firstLine.set(line, at.line);
     const { refused, remark } = builder.add(this.#context.thorough ? { ...row, place: at } : row);
     if (refused) found.problems.push(rowProblem(place, refused, "; row skipped"));
     if (remark) found.remarks.push(rowProblem(place, remark, this.#context.faithful ? "" : "; cut at the edge"));
+  }
+
+  #classIssue(classIndex: number): RowIssue | undefined {
+    const count = this.#classCount;
+    if (count === undefined || classIndex < count) return undefined;
+    const reason = `class ${classIndex} but the dataset names ${count} classes (0..${count - 1})`;
+    return { kind: "class-unknown", reason };
   }
 
   /** Label files that no image stands for, in the folders where labels were looked for. */
