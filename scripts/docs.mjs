@@ -11,6 +11,7 @@ const schemas = {
   val: config.ValConfig,
   export: config.ExportConfig,
   detect: config.DetectConfig,
+  preview: config.PreviewConfig,
   info: config.InfoConfig,
 };
 
