@@ -14,6 +14,7 @@ const schemas = {
   detect: config.DetectConfig,
   import: config.ImportConfig,
   download: config.DownloadConfig,
+  preview: config.PreviewConfig,
   info: config.InfoConfig,
   evaluate: config.EvaluateConfig,
   dataConvert: config.DataConvertConfig,

@@ -38,6 +38,12 @@ describe("yolov9", () => {
     expect(out).toMatch(new RegExp(`Examples:\\n  yolov9 data ${command}`));
   });
 
+  it("explains data preview with examples", async () => {
+    expect(await run(["data", "preview", "--help"])).toBe(0);
+    expect(out).toMatch(/Examples:\n {2}yolov9 data preview/);
+    expect(out).toContain("--mosaic9");
+  });
+
   it("exits 2 for a wrong command line, naming the nearest right one", async () => {
     expect(await run(["valid"])).toBe(2);
     expect(err).toContain("Did you mean val?");

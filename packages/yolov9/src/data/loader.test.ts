@@ -129,6 +129,48 @@ describe("the training loader", () => {
   });
 });
 
+describe("memory and shutdown", () => {
+  it("stays flat over epochs: buffers and scratch memory are used again", async () => {
+    const loader = new Loader(whole, { ...training, batchSize: 2, imageSize: 128, multiScale: 0.5, workers: 0 });
+    const seen = new Set<ArrayBufferLike>();
+    const run = async (epoch: number) => {
+      for await (const { images } of loader.batches(epoch)) seen.add(images.buffer);
+    };
+    await run(0);
+    const { arrayBuffers: before } = process.memoryUsage();
+    for (let epoch = 1; epoch < 12; epoch++) await run(epoch);
+    // 60 batches in one buffer, large enough for the largest size; what is left is less than two images of it.
+    expect(seen.size).toBe(1);
+    expect([...seen][0]!.byteLength).toBe(2 * 3 * 192 * 192);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 * 3 * 192 * 192);
+    await loader.close();
+  });
+
+  it("waits for whoever uses the batches: never more buffers than threads, one in use and one ready", async () => {
+    const loader = new Loader(whole, { ...training, batchSize: 1, workers: 2 });
+    const seen = new Set<ArrayBufferLike>();
+    for (let epoch = 0; epoch < 3; epoch++) {
+      for await (const { images } of loader.batches(epoch)) {
+        seen.add(images.buffer);
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    }
+    expect(seen.size).toBeLessThanOrEqual(3);
+    await loader.close();
+  });
+
+  it("ends its threads when it is closed in the middle of an epoch", async () => {
+    const loader = new Loader(whole, { ...training, batchSize: 1, workers: 2 });
+    let count = 0;
+    for await (const { batchSize } of loader.batches(0)) {
+      count += batchSize;
+      if (count === 3) await loader.close();
+    }
+    expect(count).toBe(3);
+    await expect(loader.batches(0).next()).rejects.toThrow("closed");
+  });
+});
+
 describe("the evaluation loader", () => {
   it("keeps the order, letterboxes with 114 and says how to get back", async () => {
     const loader = new Loader(whole, evaluation);

@@ -136,7 +136,7 @@ export class Loader {
   }
 
   /**
-   * The batches of an epoch, in order. A few are made ahead; leaving the loop early is fine.
+   * The batches of an epoch, in order. A few are made ahead; leaving the loop early is fine, and closing the loader ends it.
    * @throws Error when a thread dies or no image can be decoded
    */
   async *batches(
@@ -160,7 +160,7 @@ export class Loader {
       underway.push({ made, buffer, shape });
     };
     try {
-      for (let index = firstBatch; index < this.batchCount; index++) {
+      for (let index = firstBatch; index < this.batchCount && !this.#closed; index++) {
         while (next < this.batchCount && underway.length < ahead) start();
         const { made, buffer, shape } = underway[0]!;
         const result = await made;

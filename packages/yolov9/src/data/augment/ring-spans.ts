@@ -3,12 +3,23 @@
 import type { Ring } from "./clip-ring.js";
 import type { Span } from "./warp.js";
 
-/** @param rings outlines in pixel edges. @returns the pixels inside, cut at width x height, row by row */
+/**
+ * @param rings outlines in pixel edges
+ * @returns the pixels inside any of them, cut at width x height, ring by ring and row by row; where rings overlap, pixels come twice
+ */
 export function ringSpans(rings: readonly Ring[], width: number, height: number): Span[] {
+  return rings.flatMap((ring) => spansOf(ring, width, height));
+}
+
+function spansOf(ring: Ring, width: number, height: number): Span[] {
   const spans: Span[] = [];
-  const [top, bottom] = verticalRange(rings, height);
-  for (let y = top; y < bottom; y++) {
-    const crossings = rings.flatMap((ring) => crossingsAt(ring, y + 0.5)).sort((a, b) => a - b);
+  let [top, bottom] = [height, 0];
+  for (let i = 1; i < ring.length; i += 2) {
+    top = Math.min(top, Math.floor(ring[i]!));
+    bottom = Math.max(bottom, Math.ceil(ring[i]!));
+  }
+  for (let y = Math.max(top, 0); y < Math.min(bottom, height); y++) {
+    const crossings = crossingsAt(ring, y + 0.5).sort((a, b) => a - b);
     for (let i = 0; i + 1 < crossings.length; i += 2) {
       const from = Math.max(Math.ceil(crossings[i]! - 0.5), 0);
       const to = Math.min(Math.ceil(crossings[i + 1]! - 0.5), width);
@@ -16,17 +27,6 @@ export function ringSpans(rings: readonly Ring[], width: number, height: number)
     }
   }
   return spans;
-}
-
-function verticalRange(rings: readonly Ring[], height: number): [top: number, bottom: number] {
-  let [top, bottom] = [height, 0];
-  for (const ring of rings) {
-    for (let i = 1; i < ring.length; i += 2) {
-      top = Math.min(top, Math.floor(ring[i]!));
-      bottom = Math.max(bottom, Math.ceil(ring[i]!));
-    }
-  }
-  return [Math.max(top, 0), Math.min(bottom, height)];
 }
 
 /** Where the outline crosses a height, unsorted. */

@@ -23,7 +23,7 @@ const STRONG: Readonly<Record<string, Partial<AugmentConfig>>> = {
   translate: { translate: 0.4 },
   scale: { scale: 0.9 },
   shear: { shear: 25 },
-  perspective: { perspective: 0.0008 },
+  perspective: { perspective: 0.001 },
   flipud: { flipud: 1 },
   fliplr: { fliplr: 1 },
   "hsv-h": { hsvH: 0.5 },
