@@ -43,7 +43,9 @@ async function measure(size: number, data: string): Promise<LoaderMeasurement> {
     cacheBytes,
   });
   // One epoch decodes every picture and compiles every loop.
-  for await (const batch of loader.batches(0)) void batch;
+  let warmed = 0;
+  for await (const { batchSize } of loader.batches(0)) warmed += batchSize;
+  if (warmed === 0) throw new Error("the loader made no image");
   const before = process.memoryUsage.rss();
   const profiler = new Session();
   profiler.connect();

@@ -125,6 +125,11 @@ export class Loader {
     });
   }
 
+  /** Asked anew each time: it may be closed while a batch is awaited. */
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+
   /** Images that could not be decoded so far, each once. In evaluation they are missing from the batches. */
   get problems(): readonly Problem[] {
     return this.#problems;
@@ -160,7 +165,7 @@ export class Loader {
       underway.push({ made, buffer, shape });
     };
     try {
-      for (let index = firstBatch; index < this.batchCount && !this.#closed; index++) {
+      for (let index = firstBatch; index < this.batchCount && !this.#isClosed(); index++) {
         while (next < this.batchCount && underway.length < ahead) start();
         const { made, buffer, shape } = underway[0]!;
         const result = await made;
