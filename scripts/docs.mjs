@@ -22,7 +22,12 @@ const schemas = {
   dataCheck: config.DataCheckConfig,
 };
 
-const DRAWN = ["yolov9-t", "yolov9-c"];
+/** The rows of the paper's Table 4, for pgi.md. */
+const PGI_ROWS = [
+  ...["gelan-c", "gelan-c-pfh", "gelan-c-fpn", "gelan-c-neck-icn", "gelan-c-fpn-icn", "yolov9-c", "yolov9-c-lhg"],
+  ...["gelan-e", "gelan-e-pfh", "yolov9-e", "gelan-e-pan", "gelan-e-fpn-icn"],
+];
+const DRAWN = ["yolov9-t", ...PGI_ROWS];
 
 /** Each file with what it should say, given what it says. */
 const files = [

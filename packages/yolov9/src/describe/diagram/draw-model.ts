@@ -2,7 +2,7 @@
  * A model as an SVG drawing: main branch, auxiliary branch, heads and losses, with the shape of every row's output. It is computed from
  * the model file alone; nothing is built or run.
  */
-import { planModel, profile, type ModelSpec } from "../../model/index.js";
+import { planModel, profile, type Guidance, type ModelSpec } from "../../model/index.js";
 import { BANDS, IMAGE_NODE, placeRows, type Band, type GridNode } from "./grid.js";
 import { BOX_HEIGHT, routeLines, type Box, type Line, type Routed } from "./routes.js";
 
@@ -64,7 +64,7 @@ export function drawModel(spec: ModelSpec, options: DrawOptions = {}): string {
   const plan = planModel(spec);
   const grid = placeRows(plan);
   const routed = routeLines(grid);
-  const losses = drawLosses(grid.nodes, routed, auxiliaryWeight);
+  const losses = drawLosses(grid.nodes, routed, { auxiliaryWeight, guidance: spec.guidance });
   const bottom = routed.height + losses.height;
   const used = new Set(grid.nodes.map(kindOf));
   const width = Math.max(routed.width, SMALLEST_WIDTH);
@@ -144,11 +144,17 @@ function piecesText(block: string, parts: readonly number[]): string {
   return named.length > LONGEST_DETAIL ? parts.join("+") : named;
 }
 
+const ASSIGNMENTS: Readonly<Record<Guidance, string>> = {
+  independent: "every head assigns anchors by its own predictions",
+  lead: "the lead head assigns the anchors of all heads",
+  "coarse-to-fine": "the coarse head assigns the auxiliary heads' anchors, the lead head one an object",
+};
+
 /** The losses under the heads of each band, and their weighted sum under both. */
 function drawLosses(
   nodes: readonly GridNode[],
   routed: Routed,
-  auxiliaryWeight: number,
+  { auxiliaryWeight, guidance }: Pick<ModelSpec, "auxiliaryWeight" | "guidance">,
 ): { parts: string[]; height: number } {
   const top = routed.height + LOSS_GAP;
   const sumY = top + BOX_HEIGHT + LOSS_GAP;
@@ -175,7 +181,7 @@ function drawLosses(
   });
   if (bands.length < 2) return { parts, height: LOSS_GAP + BOX_HEIGHT + LOSS_GAP };
   const sum = { ...spanOf(bands.flatMap(({ boxes }) => boxes)), y: sumY };
-  const meaning = "its gradients reach the backbone through both branches; then the auxiliary branch is dropped";
+  const meaning = `${ASSIGNMENTS[guidance]}; gradients reach the backbone through both branches`;
   const total = drawBox(sum, "loss", `loss = lead + ${auxiliaryWeight} × auxiliary`, meaning);
   return { parts: [...parts, total], height: 2 * (LOSS_GAP + BOX_HEIGHT) + LOSS_GAP };
 }
