@@ -132,6 +132,14 @@ describe("nonMaxSuppression", () => {
     expect([...suppressRows(rows, { agnostic: true }).classes]).toEqual([0]);
   });
 
+  it("keeps overlapping boxes when told to suppress none, the best first and no more than asked for", () => {
+    const rows = [0.4, 0.9, 0.6].map((score) => ({ box: [20, 20, 10, 10], scores: [score] }));
+    const scores = (options: Partial<NmsOptions>) => [...suppressRows(rows, options).scores].map((x) => x.toFixed(1));
+    expect(scores({})).toEqual(["0.9"]);
+    expect(scores({ method: "none" })).toEqual(["0.9", "0.6", "0.4"]);
+    expect(scores({ method: "none", maxDetections: 2 })).toEqual(["0.9", "0.6"]);
+  });
+
   it("keeps only the wanted classes", () => {
     const rows = [{ box: [5, 5, 2, 2], scores: [0.5, 0.75, 0.25] }];
     expect([...suppressRows(rows, { classes: [2, 0] }).classes]).toEqual([0, 2]);

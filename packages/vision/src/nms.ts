@@ -26,9 +26,9 @@ export interface Detections {
 
 /**
  * `greedy` drops boxes that overlap better ones; `soft-linear`, `soft-gaussian` and `matrix` lower their scores instead, and what falls to
- * `confidence` is dropped.
+ * `confidence` is dropped. `none` keeps the best boxes as they are, for models that were trained to give one an object.
  */
-export const NMS_METHODS = ["greedy", "soft-linear", "soft-gaussian", "matrix"] as const;
+export const NMS_METHODS = ["greedy", "soft-linear", "soft-gaussian", "matrix", "none"] as const;
 export type NmsMethod = (typeof NMS_METHODS)[number];
 
 export interface NmsOptions {
@@ -74,8 +74,12 @@ function suppress(boxes: OrderedBoxes, options: NmsOptions): { rows: Int32Array;
   const { method = "greedy", maxDetections = 300, iou = 0.7, agnostic = false, sigma = 0.5 } = options;
   const confidence = Math.fround(options.confidence ?? 0.001);
   if (method === "greedy") return { rows: greedyNms(boxes, { iou, maxDetections, agnostic }) };
+  if (method === "none") {
+    const count = Math.min(boxes.count, Math.floor(maxDetections));
+    return { rows: Int32Array.from({ length: count }, (_, row) => row) };
+  }
   const common = { sigma, confidence, maxDetections, agnostic };
-  const rescored: Record<Exclude<NmsMethod, "greedy">, () => Rescored> = {
+  const rescored: Record<Exclude<NmsMethod, "greedy" | "none">, () => Rescored> = {
     "soft-linear": () => softNms(boxes, { ...common, iou, decay: "linear" }),
     "soft-gaussian": () => softNms(boxes, { ...common, iou, decay: "gaussian" }),
     matrix: () => matrixNms(boxes, common),

@@ -278,6 +278,8 @@ class Trainer {
         batchSize: batch,
         loader: this.#valLoader,
         loss: this.#loss,
+        // One anchor an object was trained, so what overlaps is meant to.
+        nms: this.#state.model.spec.guidance === "coarse-to-fine" ? "none" : "greedy",
         signal: interrupt,
       });
       return { result, seconds: (performance.now() - start) / 1000 };
@@ -379,11 +381,10 @@ interface ValidatedEpoch {
 }
 
 function detectionLoss(config: TrainConfig, model: TrainingState["model"]): DetectionLoss {
-  const { box, cls, dfl, guidance, assignerTopk, assignerAlpha, assignerBeta } = config;
+  const { box, cls, dfl, assignerTopk, assignerAlpha, assignerBeta } = config;
   const start = config.auxiliaryWeight ?? model.spec.auxiliaryWeight;
   return lossOfModel(model, {
     gains: { box, cls, dfl },
-    guidance,
     auxiliaryWeight: { start, end: config.auxiliaryWeightEnd ?? start },
     assigner: { topk: assignerTopk, alpha: assignerAlpha, beta: assignerBeta },
   });

@@ -153,9 +153,11 @@ export class TrainingState {
   }
 }
 
-function trainedSpec({ model, auxiliary }: TrainConfig): ModelSpec {
+/** As the configuration changes it, so that what was trained says how. */
+function trainedSpec({ model, auxiliary, guidance }: TrainConfig): ModelSpec {
   const spec = loadModelSpec(model);
-  return auxiliary ? spec : withoutAuxiliary(spec);
+  const guided = { ...spec, guidance: guidance ?? spec.guidance };
+  return auxiliary ? guided : withoutAuxiliary(guided);
 }
 
 function useThreads({ threads }: TrainConfig): void {
