@@ -42,8 +42,10 @@ async function measure(size: number, data: string): Promise<LoaderMeasurement> {
     workers: 0,
     cacheBytes,
   });
+  let images = 0;
   // One epoch decodes every picture and compiles every loop.
-  for await (const batch of loader.batches(0)) void batch;
+  for await (const { batchSize: count } of loader.batches(0)) images += count;
+  images = 0;
   const before = process.memoryUsage.rss();
   const profiler = new Session();
   profiler.connect();
@@ -52,7 +54,6 @@ async function measure(size: number, data: string): Promise<LoaderMeasurement> {
   await profiler.post("Profiler.start");
   const cpu = process.cpuUsage();
   const start = performance.now();
-  let images = 0;
   for (let epoch = 1; performance.now() - start < measuredSeconds * 1000; epoch++) {
     for await (const batch of loader.batches(epoch)) images += batch.batchSize;
   }

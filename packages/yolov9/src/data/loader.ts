@@ -153,7 +153,7 @@ export class Loader {
       underway.push({ made, buffer, shape });
     };
     try {
-      for (let index = firstBatch; index < this.batchCount && !this.#closed; index++) {
+      for (let index = firstBatch; index < this.batchCount && this.#isOpen(); index++) {
         while (next < this.batchCount && underway.length < ahead) start();
         const { made, buffer, shape } = underway[0]!;
         const result = await made;
@@ -181,6 +181,11 @@ export class Loader {
     this.#executor = undefined;
     await executor?.close();
     this.#freeBuffers.length = 0;
+  }
+
+  /** A question anew each time: others may close the loader while a batch is awaited. */
+  #isOpen(): boolean {
+    return !this.#closed;
   }
 
   /** Of a batch. */
