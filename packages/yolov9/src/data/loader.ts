@@ -125,11 +125,6 @@ export class Loader {
     });
   }
 
-  /** Asked anew each time: it may be closed while a batch is awaited. */
-  #isClosed(): boolean {
-    return this.#closed;
-  }
-
   /** Images that could not be decoded so far, each once. In evaluation they are missing from the batches. */
   get problems(): readonly Problem[] {
     return this.#problems;
@@ -165,7 +160,7 @@ export class Loader {
       underway.push({ made, buffer, shape });
     };
     try {
-      for (let index = firstBatch; index < this.batchCount && !this.#isClosed(); index++) {
+      for (let index = firstBatch; index < this.batchCount && this.#isOpen(); index++) {
         while (next < this.batchCount && underway.length < ahead) start();
         const { made, buffer, shape } = underway[0]!;
         const result = await made;
@@ -193,6 +188,11 @@ export class Loader {
     this.#executor = undefined;
     await executor?.close();
     this.#freeBuffers.length = 0;
+  }
+
+  /** A question anew each time: others may close the loader while a batch is awaited. */
+  #isOpen(): boolean {
+    return !this.#closed;
   }
 
   /** Of a batch. */

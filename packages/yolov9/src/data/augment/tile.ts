@@ -35,28 +35,30 @@ export function sampleCanvas(
   const y = positionY >> WEIGHT_BITS;
   const right = positionX & WEIGHT_MASK;
   const lower = positionY & WEIGHT_MASK;
-  const whole = tiles.find((tile) => isInside(tile, x, y) && isInside(tile, x + 1, y + 1));
-  const stride = whole ? whole.width * 3 : 0;
-  const first = whole ? pixelOf(whole, x, y) : 0;
+  let touched = false;
+  for (const tile of tiles) {
+    if (x + 1 < tile.left || x >= tile.right || y + 1 < tile.top || y >= tile.bottom) continue;
+    touched = true;
+    if (x < tile.left || x + 1 >= tile.right || y < tile.top || y + 1 >= tile.bottom) continue;
+    const { pixels, width } = tile;
+    const p = pixelOf(tile, x, y);
+    const q = p + width * 3;
+    out[to] = blendFour(pixels[p]!, pixels[p + 3]!, pixels[q]!, pixels[q + 3]!, right, lower);
+    out[to + 1] = blendFour(pixels[p + 1]!, pixels[p + 4]!, pixels[q + 1]!, pixels[q + 4]!, right, lower);
+    out[to + 2] = blendFour(pixels[p + 2]!, pixels[p + 5]!, pixels[q + 2]!, pixels[q + 5]!, right, lower);
+    return;
+  }
   for (let channel = 0; channel < 3; channel++) {
-    const p = first + channel;
-    out[to + channel] = whole
+    out[to + channel] = touched
       ? blendFour(
-          whole.pixels[p]!,
-          whole.pixels[p + 3]!,
-          whole.pixels[p + stride]!,
-          whole.pixels[p + stride + 3]!,
-          right,
-          lower,
-        )
-      : blendFour(
           canvasValue(tiles, x, y, channel),
           canvasValue(tiles, x + 1, y, channel),
           canvasValue(tiles, x, y + 1, channel),
           canvasValue(tiles, x + 1, y + 1, channel),
           right,
           lower,
-        );
+        )
+      : LETTERBOX_PAD;
   }
 }
 
