@@ -79,7 +79,7 @@ describe("yolov9", () => {
     expect(await run(["info", "--all", "--json"])).toBe(0);
     const { models, ...rest } = JSON.parse(out) as { models: { name: string }[] };
     expect(rest).toEqual({});
-    expect(models).toHaveLength(35);
+    expect(models).toHaveLength(45);
     expect(models.find(({ name }) => name === "yolov9-t")).toEqual({
       name: "yolov9-t",
       parameters: { training: 3_717_680, deploy: 2_407_632 },

@@ -76,7 +76,7 @@ describe("the rows of a model as text", () => {
         .split(/\s{2,}/);
     expect(words("b3 ")).toEqual(["├─ b3", "GELAN", "down3", "64 × 40 × 40", "65,216", "0.20"]);
     expect(words("auxiliary")).toEqual(["auxiliary (training only)", "1,275,040", "1.59"]);
-    expect(words("└─ auxDetect")[2]).toBe("aux3, aux4, auxSpp");
+    expect(words("└─ auxDetect")[2]).toBe("auxN3, auxTopDown4, auxSpp");
     expect(words("deploy")).toEqual(["deploy", "2,407,632", "2.45"]);
     expect(lines.indexOf(lines.find((line) => line.startsWith("auxiliary"))!)).toBeGreaterThan(
       lines.findIndex((line) => line.includes("n5")),
