@@ -1,4 +1,8 @@
-import { memory, noGrad, randn, scope, manualSeed, type DType, type Tensor } from "@yolov9/torch";
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { decodePicture } from "@yolov9/runtime/decode-picture";
+import { letterboxImage, toPlanarFloat } from "@yolov9/vision";
+import { memory, noGrad, randn, scope, manualSeed, tensor, type DType, type Tensor } from "@yolov9/torch";
 import { afterEach, describe, expect, it } from "vitest";
 import { buildModel } from "../detection-model.js";
 import { loadModelSpec } from "../spec-file.js";
@@ -111,6 +115,42 @@ describe("ReversibleColumns", () => {
       auxiliaries[0]!.reduce((sum, level) => sum.add(level.sum()), lead[0]!.sum()).backward();
       const stem = model.parameters().find(([path]) => path === "backbone.stem1.conv.weight")![1];
       expect(stem.grad!.abs().sum().item()).toBeGreaterThan(0);
+    });
+    model.dispose();
+  });
+});
+
+const photo = fileURLToPath(
+  new URL("../../../../../../shared/datasets/bccd/JPEGImages/BloodImage_00007.jpg", import.meta.url),
+);
+
+describe.skipIf(!existsSync(photo))("ReversibleColumns on a photo (skipped without the shared folder)", () => {
+  it("give the backbone's features back from their outputs in float32 to 1e-5", async () => {
+    const { image } = letterboxImage(await decodePicture(photo), 320, 320);
+    const pixels = new Float32Array(3 * 320 * 320);
+    toPlanarFloat(image, pixels, 0);
+    const model = buildModel(withAuxiliary(loadModelSpec("gelan-t"), { backbone: "reversible", columns: 4 }));
+    scope(() => {
+      let x = tensor(pixels, { shape: [1, 3, 320, 320] });
+      const features: Tensor[] = [];
+      noGrad(() => {
+        for (const step of model.steps) {
+          if (step.section !== "backbone" || step.kind !== "feature") continue;
+          x = step.block.forward(x);
+          if (["b3", "b4", "b5"].includes(step.name)) features.push(x);
+        }
+      });
+      const columnsStep = model.steps.find((step) => step.kind === "features");
+      const block = columnsStep?.block;
+      if (!(block instanceof ReversibleColumns)) throw new Error("the model has no reversible columns");
+      const outputs = noGrad(() => block.forward(...features));
+      expect(largestDifference(outputs, features)).toBeGreaterThan(0.1);
+      expect(
+        largestDifference(
+          noGrad(() => block.inverse(outputs)),
+          features,
+        ),
+      ).toBeLessThan(1e-5);
     });
     model.dispose();
   });

@@ -10,6 +10,12 @@ import { Conv } from "./conv.js";
 import { RepBottleneck } from "./bottleneck.js";
 import { BlockError, MultiFeatureBlock, type Feature, type MultiFeatureDefinition } from "./registry.js";
 
+/**
+ * Of the batch norms through which a coupling's result passes: a column begins near the identity, as residual branches that start at
+ * zero do (Goyal et al. 2017), and rounding grows little on the way back.
+ */
+const INITIAL_GAIN = 0.1;
+
 /** What a column adds to one level: F(finer, coarser). */
 export class Coupling extends Module {
   /** From the next finer level; absent at the finest. */
@@ -25,6 +31,9 @@ export class Coupling extends Module {
     this.down = finer === undefined ? undefined : new Conv(finer, width, { kernel: 3, stride: 2, activation });
     this.up = coarser === undefined ? undefined : new Conv(coarser, width, { kernel: 1, activation });
     this.block = new RepBottleneck(width, width, activation);
+    for (const last of [this.down, this.up, this.block.conv]) {
+      if (last?.norm !== undefined) noGrad(() => last.norm!.weight.fill_(INITIAL_GAIN).dispose());
+    }
   }
 
   /** @returns of the shape of the level that it is added to */
