@@ -1,6 +1,6 @@
 /**
- * Configuration of `train`. The defaults are the published recipe for training from scratch; every key is a flag, a YAML key and a
- * property, and ends up in the run folder's args.yaml.
+ * Configuration of `train`. The defaults are the published recipe for training from scratch, adapted to short runs (`settle` in
+ * train/schedule.ts, train/ema.ts); every key is a flag, a YAML key and a property, and ends up in the run folder's args.yaml.
  */
 import { z } from "zod";
 import { GUIDANCES } from "../model/guidance.js";

@@ -4,6 +4,8 @@
  */
 import { renameSync, writeFileSync } from "node:fs";
 import { z } from "zod";
+import type { ValidationResult } from "../validate/result.js";
+import { fitness } from "./early-stopping.js";
 
 const lossItems = z.object({ box: z.number(), cls: z.number(), dfl: z.number() });
 
@@ -26,6 +28,18 @@ export const EpochResult = z.object({
   valSeconds: z.number(),
 });
 export type EpochResult = z.output<typeof EpochResult>;
+
+/** What validation says of an epoch; nothing when there was none. */
+export function epochFigures(result: ValidationResult | undefined): Pick<EpochResult, "metrics" | "val"> {
+  if (result === undefined) return {};
+  // A data set without a single object to find has no figures (-1), which is no fitness.
+  const [AP50, AP] = [Math.max(result.AP50, 0), Math.max(result.AP, 0)];
+  const { precision, recall, losses } = result;
+  return {
+    metrics: { precision, recall, AP50, AP, fitness: fitness({ AP50, AP }) },
+    ...(losses === undefined ? {} : { val: { box: losses.box, cls: losses.cls, dfl: losses.dfl } }),
+  };
+}
 
 const COLUMNS: readonly (readonly [name: string, value: (row: EpochResult) => number | undefined])[] = [
   ["epoch", (row) => row.epoch],

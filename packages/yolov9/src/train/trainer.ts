@@ -7,17 +7,15 @@ import type { Tensor } from "@yolov9/torch";
 import type { TrainConfig } from "../config/index.js";
 import type { Batch, Loader } from "../data/index.js";
 import { problemText } from "../data/index.js";
-import { lossOfModel } from "../loss/index.js";
 import type { DetectionLoss, LossItems } from "../loss/index.js";
 import { validateModel } from "../validate/validate.js";
 import type { ValidationResult } from "../validate/result.js";
 import { readCheckpoint } from "./checkpoint.js";
-import { fitness } from "./early-stopping.js";
 import { applySettings } from "./parameter-groups.js";
 import { curvesSvg } from "./plots.js";
 import { Progress } from "./progress.js";
 import type { ProgressReporter } from "./progress.js";
-import { resultsCsv, writeWhole } from "./results.js";
+import { epochFigures, resultsCsv, writeWhole } from "./results.js";
 import type { EpochResult } from "./results.js";
 import { loaders, openData } from "./run-data.js";
 import type { RunData } from "./run-data.js";
@@ -25,7 +23,8 @@ import { newRunFolder, resumedRunFolder } from "./run-folder.js";
 import type { RunFolder } from "./run-folder.js";
 import { settle, stepSettings, warmupNotice } from "./schedule.js";
 import type { SettledConfig, StepSettings } from "./schedule.js";
-import { NO_LOSSES, TrainingState } from "./training-state.js";
+import { NO_LOSSES, scaledLosses, sumOfLosses, trainingLoss } from "./training-loss.js";
+import { TrainingState } from "./training-state.js";
 
 const BYTE_RANGE = 255;
 
@@ -114,7 +113,7 @@ class Trainer {
     this.#hooks = hooks;
     this.#progress = hooks.progress ?? new Progress(config.epochs);
     [this.#trainLoader, this.#valLoader] = loaders(config, data);
-    this.#loss = detectionLoss(config, model);
+    this.#loss = trainingLoss(config, model);
     this.#parameters = model.parameters().map(([, parameter]) => parameter);
   }
 
@@ -217,7 +216,7 @@ class Trainer {
     this.#hooks.onStep?.({ iteration: counters.iteration, epoch: counters.epoch, losses, gradientNorm });
     counters.iteration++;
     counters.batch++;
-    counters.losses = sum(counters.losses, losses);
+    counters.losses = sumOfLosses(counters.losses, losses);
     return stepped;
   }
 
@@ -296,8 +295,8 @@ class Trainer {
     const { biasLr, lr } = this.#settingsAt(counters.iteration - 1);
     const row: EpochResult = {
       epoch: counters.epoch + 1,
-      train: scaled(counters.losses, 1 / counters.batch),
-      ...figures(result),
+      train: scaledLosses(counters.losses, 1 / counters.batch),
+      ...epochFigures(result),
       lr: [biasLr, lr, lr],
       imagesPerSecond: trained.images / Math.max(trained.seconds, Number.EPSILON),
       trainSeconds: trained.seconds,
@@ -361,7 +360,7 @@ class Trainer {
     const left = this.#data.train.length - counters.batch * this.#config.batch;
     this.#progress.step({
       done: counters.batch,
-      losses: scaled(counters.losses, 1 / counters.batch),
+      losses: scaledLosses(counters.losses, 1 / counters.batch),
       imagesPerSecond,
       secondsLeft: Math.max(left, 0) / imagesPerSecond,
     });
@@ -378,33 +377,4 @@ interface TrainedEpoch {
 interface ValidatedEpoch {
   readonly result: ValidationResult | undefined;
   readonly seconds: number;
-}
-
-function detectionLoss(config: TrainConfig, model: TrainingState["model"]): DetectionLoss {
-  const { box, cls, dfl, assignerTopk, assignerAlpha, assignerBeta } = config;
-  const start = config.auxiliaryWeight ?? model.spec.auxiliaryWeight;
-  return lossOfModel(model, {
-    gains: { box, cls, dfl },
-    auxiliaryWeight: { start, end: config.auxiliaryWeightEnd ?? start },
-    assigner: { topk: assignerTopk, alpha: assignerAlpha, beta: assignerBeta },
-  });
-}
-
-function figures(result: ValidationResult | undefined): Pick<EpochResult, "metrics" | "val"> {
-  if (result === undefined) return {};
-  // A data set without a single object to find has no figures (-1), which is no fitness.
-  const [AP50, AP] = [Math.max(result.AP50, 0), Math.max(result.AP, 0)];
-  const { precision, recall, losses } = result;
-  return {
-    metrics: { precision, recall, AP50, AP, fitness: fitness({ AP50, AP }) },
-    ...(losses === undefined ? {} : { val: { box: losses.box, cls: losses.cls, dfl: losses.dfl } }),
-  };
-}
-
-function sum(a: LossItems, b: LossItems): LossItems {
-  return { box: a.box + b.box, cls: a.cls + b.cls, dfl: a.dfl + b.dfl };
-}
-
-function scaled({ box, cls, dfl }: LossItems, factor: number): LossItems {
-  return { box: box * factor, cls: cls * factor, dfl: dfl * factor };
 }

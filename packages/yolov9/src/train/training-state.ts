@@ -26,6 +26,7 @@ import { parameterGroups } from "./parameter-groups.js";
 import type { ParameterGroups } from "./parameter-groups.js";
 import type { EpochResult } from "./results.js";
 import { settle, type SettledConfig } from "./schedule.js";
+import { NO_LOSSES } from "./training-loss.js";
 import { transferWeights } from "./transfer.js";
 import type { Transfer } from "./transfer.js";
 
@@ -40,8 +41,6 @@ export interface Counters {
   /** Sums of the losses over the batches of the epoch underway. */
   losses: LossItems;
 }
-
-export const NO_LOSSES: LossItems = { box: 0, cls: 0, dfl: 0 };
 
 export interface ImageCounts {
   readonly train: number;
