@@ -5,7 +5,7 @@ import { Conv } from "./blocks/conv.js";
 import { RepConv } from "./blocks/rep-conv.js";
 import { FeatureBlock, registerBlock } from "./blocks/registry.js";
 import { buildModel, type BuildOptions, type DetectionModel } from "./detection-model.js";
-import { loadModelSpec, parseModelSpec } from "./spec-file.js";
+import { loadModelSpec, parseModelSpec } from "./file/spec-file.js";
 
 /** Owned by the running test. */
 const built: DetectionModel[] = [];

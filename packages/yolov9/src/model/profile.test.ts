@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { buildModel } from "./detection-model.js";
 import { profile } from "./profile.js";
-import { loadModelSpec, parseModelSpec } from "./spec-file.js";
+import { loadModelSpec, parseModelSpec } from "./file/spec-file.js";
 
 /** Parameters in training form and GFLOPs of the published models at 80 classes and 640 pixels; both also fused (auxiliary kept). */
 const published = {

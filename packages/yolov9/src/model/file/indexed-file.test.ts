@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { shapesOnly } from "@yolov9/torch";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { buildModel } from "./detection-model.js";
-import { officialStateDict } from "./official-names.js";
+import { buildModel } from "../detection-model.js";
+import { officialStateDict } from "../official-names.js";
 import { loadModelSpec } from "./spec-file.js";
 
 let folder: string;

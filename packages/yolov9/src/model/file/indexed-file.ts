@@ -4,10 +4,10 @@
  * the last head does not need.
  */
 import { z } from "zod";
-import type { Activation } from "./activation.js";
-import { didYouMean } from "./did-you-mean.js";
+import type { Activation } from "../activation.js";
+import { didYouMean } from "../did-you-mean.js";
 import { findIndexedModule, indexedModuleNames, type IndexedModule } from "./indexed-modules.js";
-import { IMAGE, type BodySection, type SectionName } from "./spec.js";
+import { IMAGE, type BodySection, type SectionName } from "../spec.js";
 
 /** Scaled widths are rounded up to a multiple of this. */
 const WIDTH_MULTIPLE = 8;

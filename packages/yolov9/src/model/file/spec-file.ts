@@ -9,11 +9,11 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { z } from "zod";
-import { auxiliaryOptionsSchema, type AuxiliaryOptions } from "./auxiliary/options.js";
-import { withAuxiliary } from "./auxiliary/with-auxiliary.js";
-import { didYouMean } from "./did-you-mean.js";
+import { auxiliaryOptionsSchema, type AuxiliaryOptions } from "../auxiliary/options.js";
+import { withAuxiliary } from "../auxiliary/with-auxiliary.js";
+import { didYouMean } from "../did-you-mean.js";
 import { indexedModel, isIndexedFile } from "./indexed-file.js";
-import { planModel } from "./plan.js";
+import { planModel } from "../plan.js";
 import {
   HEADER_DEFAULTS,
   IMAGE,
@@ -25,7 +25,7 @@ import {
   type ModelSpec,
   type Row,
   type SectionName,
-} from "./spec.js";
+} from "../spec.js";
 import { readYaml } from "./yaml-lines.js";
 import { EXTENSION, locateModel, shownPath, variantFile } from "./zoo.js";
 
