@@ -58,7 +58,10 @@ describe("profile", () => {
   });
 
   it("gives the paper's size of T with its narrower class branches", () => {
-    const model = buildModel(loadModelSpec("yolov9-t"), { classWidth: 80 });
+    const narrow = { classWidth: 80 };
+    const model = buildModel(
+      parseModelSpec({ ...loadModelSpec("yolov9-t"), rows: { detect: narrow, auxDetect: narrow } }),
+    );
     const { parameters, gflops, rows } = profile(model);
     model.dispose();
     expect(parameters.deploy).toBe(2_001_840);
