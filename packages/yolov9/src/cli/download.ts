@@ -1,9 +1,9 @@
 /** `yolov9 download`: fetches weights that the authors published, and imports them. */
-import cliProgress from "cli-progress";
 import type { Command } from "commander";
 import { DownloadConfig } from "../config/index.js";
-import { configurationOf, describeCommand, note } from "./command.js";
+import { configurationOf, describeCommand, note, printJson } from "./command.js";
 import { importTo } from "./import.js";
+import { progressBar } from "./progress-bar.js";
 
 const MEGABYTE = 1e6;
 
@@ -19,7 +19,7 @@ export function addDownloadCommand(program: Command): void {
       ["yolov9 download yolov9-t-converted --output t.safetensors", "the deploy form, to a path of your choice"],
     ],
   })
-    .option("--json", "print one JSON object with what was recognised")
+    .option("--json", "print one JSON object: what was recognised, or the names")
     .action((name: string | undefined) => download(name, command));
 }
 
@@ -28,13 +28,17 @@ async function download(name: string | undefined, command: Command): Promise<voi
   const config = configurationOf(command, DownloadConfig);
   const { downloadWeights, PUBLISHED_FILES } = await import("../download/index.js");
   if (name === undefined) {
-    console.log(PUBLISHED_FILES.map((published) => published.name).join("\n"));
+    const names = PUBLISHED_FILES.map((published) => published.name);
+    if (json === true) printJson({ names });
+    else console.log(names.join("\n"));
     return;
   }
-  const bar = progressBar(name);
+  const bar = progressBar(`${name} (MB)`);
+  const megabytes = (bytes: number): number => Math.round(bytes / MEGABYTE);
+  const onProgress = (done: number, total: number): void => bar.update(megabytes(done), megabytes(total));
   let cached = false;
   try {
-    const { path, fetched, published } = await downloadWeights(name, { ...config, onProgress: bar.update });
+    const { path, fetched, published } = await downloadWeights(name, { ...config, onProgress });
     bar.stop();
     cached = !fetched;
     note(fetched ? `fetched ${path}` : `${path} was there already`);
@@ -47,31 +51,4 @@ async function download(name: string | undefined, command: Command): Promise<voi
   } finally {
     bar.stop();
   }
-}
-
-/** A bar on a terminal's standard error, nothing elsewhere. */
-function progressBar(name: string): { update: (done: number, total: number) => void; stop: () => void } {
-  const bar = new cliProgress.SingleBar(
-    {
-      format: `${name} {bar} {done} of {whole} MB  {eta_formatted} left`,
-      stream: process.stderr,
-      hideCursor: true,
-      barsize: 30,
-    },
-    cliProgress.Presets.shades_classic,
-  );
-  let started = false;
-  return {
-    update: (done, total) => {
-      if (!process.stderr.isTTY) return;
-      const megabytes = { done: (done / MEGABYTE).toFixed(1), whole: (total / MEGABYTE).toFixed(1) };
-      if (!started) bar.start(total, done, megabytes);
-      else bar.update(done, megabytes);
-      started = true;
-    },
-    stop: () => {
-      if (started) bar.stop();
-      started = false;
-    },
-  };
 }

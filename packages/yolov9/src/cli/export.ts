@@ -1,10 +1,10 @@
 /** `yolov9 export`: trained weights to a checked ONNX file without the auxiliary branch, or to safetensors with the published names. */
 import { writeFileSync } from "node:fs";
-import { resolve } from "node:path";
 import type { Command } from "commander";
 import { ExportConfig } from "../config/index.js";
 import type { OpenedModel } from "../weights/index.js";
 import { configurationOf, describeCommand, printJson } from "./command.js";
+import { refuseSameFile } from "./output-path.js";
 import { UserError } from "./user-error.js";
 
 export function addExportCommand(program: Command): void {
@@ -37,8 +37,7 @@ async function exportWeights(command: Command): Promise<void> {
   const opened = weights.openTrainedModel(config.weights, config.model);
   if (config.officialNames) {
     const output = config.output ?? besideWeights(opened.path, "-official.safetensors");
-    if (resolve(output) === resolve(opened.path))
-      throw new UserError(`${output}: is the file that is read; name another`);
+    refuseSameFile(output, opened.path);
     const write = config.detach ? weights.writeOfficialDeployFile : weights.writeOfficialFile;
     const tensors = write(output, opened.model);
     if (json === true) printJson({ output, tensors });
@@ -50,9 +49,10 @@ async function exportWeights(command: Command): Promise<void> {
 
 async function exportOnnx({ model, imageSize, path }: OpenedModel, config: ExportConfig, json: boolean): Promise<void> {
   const { DEFAULT_INPUT_SIZE, exportModel, verificationTable } = await import("../export/index.js");
+  const output = config.output ?? besideWeights(path, ".onnx");
+  refuseSameFile(output, path);
   const side = config.imgsz ?? imageSize ?? DEFAULT_INPUT_SIZE;
   const { file, verification } = await exportModel(model, { ...config, height: side, width: side });
-  const output = config.output ?? besideWeights(path, ".onnx");
   writeFileSync(output, file);
   if (json) {
     printJson({ output, bytes: file.length, ...verification });

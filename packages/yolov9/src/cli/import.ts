@@ -1,9 +1,11 @@
 /** `yolov9 import`: weights that other programs wrote as one file with the model inside. */
+import { basename } from "node:path";
 import type { Command } from "commander";
 import { ImportConfig } from "../config/index.js";
 import type { ImportedWeights } from "../weights/index.js";
 import { readClassNames } from "./class-names.js";
 import { configurationOf, describeCommand, printJson } from "./command.js";
+import { refuseSameFile } from "./output-path.js";
 import { UserError } from "./user-error.js";
 
 export function addImportCommand(program: Command): void {
@@ -34,11 +36,15 @@ async function importFile(file: string, command: Command): Promise<void> {
 /** Imports `file` and writes `output`, then tells what it is. */
 export async function importTo(file: string, output: string, config: ImportConfig, json: boolean): Promise<void> {
   if (!output.endsWith(".safetensors")) throw new UserError(`${output}: the model is written as a .safetensors file`);
+  refuseSameFile(output, file);
   const { importWeights, writeModelFile } = await import("../weights/index.js");
+  const { profile } = await import("../model/index.js");
   const names = await readClassNames(config.names);
   const imported = await importWeights(file, { model: config.model, names });
-  writeModelFile(output, imported.model, { source: file.replace(/^.*[\\/]/, ""), imageSize: imported.imageSize });
-  const facts = { ...recognised(imported), source: file, output };
+  writeModelFile(output, imported.model, { source: basename(file), imageSize: imported.imageSize });
+  // Counted as the published figures are: with the constant bins of every head.
+  const parameters = profile(imported.model).parameters.training;
+  const facts = { ...recognised(imported), parameters, source: file, output };
   imported.model.dispose();
   if (json) printJson(facts);
   else console.log(summary(facts).join("\n"));
@@ -56,9 +62,6 @@ function recognised({ model, traits, part, precision, namesFrom, imageSize }: Im
   const lead = traits.heads.at(-1)!;
   return {
     model: model.spec.name,
-    // Published counts include the constant bins of every head.
-    parameters:
-      model.parameters().reduce((sum, [, tensor]) => sum + tensor.numel, 0) + traits.heads.length * traits.regMax,
     classes: model.classCount,
     names: model.names,
     namesFrom,
@@ -73,7 +76,12 @@ function recognised({ model, traits, part, precision, namesFrom, imageSize }: Im
 
 const SHOWN_NAMES = 10;
 
-function summary(facts: ReturnType<typeof recognised> & { source: string; output: string }): string[] {
+interface Facts extends ReturnType<typeof recognised> {
+  readonly parameters: number;
+  readonly output: string;
+}
+
+function summary(facts: Facts): string[] {
   const { model, parameters, classes, names, namesFrom, part, precision, fused, auxiliaryHeads, head } = facts;
   const more = names.length > SHOWN_NAMES ? ` … and ${names.length - SHOWN_NAMES} more` : "";
   const boxes = head.boxGroups === 1 ? "plain boxes" : "boxes in four groups";

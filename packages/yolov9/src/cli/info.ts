@@ -54,8 +54,9 @@ async function info(model: string | undefined, command: Command): Promise<void> 
 
 async function listModels(json: boolean): Promise<void> {
   const { modelNames, variantNames } = await import("../model/index.js");
-  if (json) printJson({ models: [...modelNames(), ...variantNames()] });
-  else console.log([...modelNames(), ...variantNames()].join("\n"));
+  const models = [...modelNames(), ...variantNames()];
+  if (json) printJson({ models });
+  else console.log(models.join("\n"));
 }
 
 async function infoOfAll(json: boolean): Promise<void> {

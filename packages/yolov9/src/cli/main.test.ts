@@ -3,80 +3,64 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { saveSafetensors, setNumThreads } from "@yolov9/torch";
 import sharp from "sharp";
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { buildModel, fuse, loadModelSpec, officialStateDict } from "../model/index.js";
-import { run } from "./main.js";
+import { yolov9 } from "./testing/command-line.js";
 import { describeFailure, UserError } from "./user-error.js";
 
-describe("yolov9", () => {
-  let out = "";
-  let err = "";
-  beforeEach(() => {
-    out = "";
-    err = "";
-    vi.spyOn(console, "log").mockImplementation((line: string) => void (out += `${line}\n`));
-    vi.spyOn(console, "error").mockImplementation((line: string) => void (err += `${line}\n`));
-    vi.spyOn(process.stdout, "write").mockImplementation((text) => ((out += text.toString()), true));
-    vi.spyOn(process.stderr, "write").mockImplementation((text) => ((err += text.toString()), true));
-  });
-  afterEach(() => {
-    vi.restoreAllMocks();
-    process.exitCode = undefined;
-  });
+const containing = (text: string) => expect.stringContaining(text) as string;
 
+describe("yolov9", () => {
   it.each(["train", "val", "evaluate", "export", "detect", "import", "download", "info", "doctor"])(
     "explains %s with examples",
     async (command) => {
-      expect(await run([command, "--help"])).toBe(0);
+      const { code, out, err } = await yolov9(command, "--help");
+      expect([code, err]).toEqual([0, ""]);
       expect(out).toMatch(new RegExp(`Examples:\\n  yolov9 ${command}`));
-      expect(err).toBe("");
     },
   );
 
-  it.each(["convert", "split", "check"])("explains data %s with examples", async (command) => {
-    expect(await run(["data", command, "--help"])).toBe(0);
+  it.each(["convert", "split", "check", "preview"])("explains data %s with examples", async (command) => {
+    const { code, out } = await yolov9("data", command, "--help");
+    expect(code).toBe(0);
     expect(out).toMatch(new RegExp(`Examples:\\n  yolov9 data ${command}`));
   });
 
-  it("explains data preview with examples", async () => {
-    expect(await run(["data", "preview", "--help"])).toBe(0);
-    expect(out).toMatch(/Examples:\n {2}yolov9 data preview/);
-    expect(out).toContain("--mosaic9");
+  it("lets previews show the augmentations of a training", async () => {
+    expect((await yolov9("data", "preview", "--help")).out).toContain("--mosaic9");
   });
 
   it("exits 2 for a wrong command line, naming the nearest right one", async () => {
-    expect(await run(["valid"])).toBe(2);
-    expect(err).toContain("Did you mean val?");
-    expect(await run(["detect", "--weights", "x.onnx"])).toBe(2);
-    expect(await run(["info", "--np", "3"])).toBe(2);
-    expect(err).toContain("Did you mean --nc?");
+    expect(await yolov9("valid")).toMatchObject({ code: 2, err: containing("Did you mean val?") });
+    expect(await yolov9("detect", "--weights", "x.onnx")).toMatchObject({ code: 2 });
+    expect(await yolov9("info", "--np", "3")).toMatchObject({ code: 2, err: containing("Did you mean --nc?") });
   });
 
   it("exits 1 with one line and no stack for what the user can correct", async () => {
-    expect(await run(["detect", "--weights", "nowhere.onnx", "nothing.jpg"])).toBe(1);
-    expect(err).toBe("error: nothing.jpg: no such file or folder\n");
-    err = "";
-    expect(await run(["export", "--weights", "nowhere.safetensors"])).toBe(1);
-    expect(err).toBe("error: nowhere.safetensors: no such file or folder\n");
-    err = "";
-    expect(await run(["val", "--weights", "w", "--data", "d", "--split", "dev"])).toBe(1);
+    const nothing = await yolov9("detect", "--weights", "nowhere.onnx", "nothing.jpg");
+    expect(nothing).toMatchObject({ code: 1, err: "error: nothing.jpg: no such file or folder\n" });
+    const nowhere = await yolov9("export", "--weights", "nowhere.safetensors");
+    expect(nowhere).toMatchObject({ code: 1, err: "error: nowhere.safetensors: no such file or folder\n" });
+    const { code, err } = await yolov9("val", "--weights", "w", "--data", "d", "--split", "dev");
+    expect(code).toBe(1);
     expect(err).toMatch(/^error: .*--split is "dev", but must be one of train, val, test\n$/);
   });
 
   it("tells size and arithmetic of training and deploy form", async () => {
-    expect(await run(["info", "yolov9-t", "--json"])).toBe(0);
+    const { code, out } = await yolov9("info", "yolov9-t", "--json");
+    expect(code).toBe(0);
     expect(JSON.parse(out)).toMatchObject({
       name: "yolov9-t",
       classCount: 80,
       parameters: { training: 3_717_680, deploy: 2_407_632 },
     });
-    out = "";
-    expect(await run(["info", "gelan-t", "--nc", "3"])).toBe(0);
-    expect(out).toContain("gelan-t, 3 classes, 640 x 640 pixels");
+    const fewer = await yolov9("info", "gelan-t", "--nc", "3");
+    expect(fewer).toMatchObject({ code: 0, out: containing("gelan-t, 3 classes, 640 x 640 pixels") });
   });
 
   it("prints all models for programs: names, parameters and GFLOPs in both forms, and nothing else", async () => {
-    expect(await run(["info", "--all", "--json"])).toBe(0);
+    const { code, out } = await yolov9("info", "--all", "--json");
+    expect(code).toBe(0);
     const { models, ...rest } = JSON.parse(out) as { models: { name: string }[] };
     expect(rest).toEqual({});
     expect(models).toHaveLength(45);
@@ -89,7 +73,8 @@ describe("yolov9", () => {
 
   it("shows the rows of a model and draws it", async () => {
     const svg = join(mkdtempSync(join(tmpdir(), "info-")), "t.svg");
-    expect(await run(["info", "yolov9-t", "--tree", "--imgsz", "320", "--svg", svg])).toBe(0);
+    const { code, out } = await yolov9("info", "yolov9-t", "--tree", "--imgsz", "320", "--svg", svg);
+    expect(code).toBe(0);
     expect(out).toMatch(/^yolov9-t, 80 classes, 320 x 320 pixels\nrow +block +from +output +parameters +GFLOPs\n/);
     expect(out).toMatch(/├─ b3 +GELAN +down3 +64 × 40 × 40 +65,216 +0\.20\n/);
     expect(readFileSync(svg, "utf8")).toMatch(/^<svg .*<\/svg>\n$/s);
@@ -97,7 +82,7 @@ describe("yolov9", () => {
   });
 
   it("examines the machine", async () => {
-    await run(["doctor", "--json"]);
+    const { out } = await yolov9("doctor", "--json");
     const findings = JSON.parse(out) as { name: string; ok: boolean; facts: string[] }[];
     expect(findings.map(({ name }) => name)).toEqual(["Node", "Machine", "libtorch", "ONNX Runtime", "sharp"]);
     expect(findings.every(({ ok, facts }) => ok && facts.length > 0)).toBe(true);
@@ -110,24 +95,27 @@ describe("yolov9", () => {
       const weights = join(folder, "w.safetensors");
       saveSafetensors(weights, officialStateDict(fuse(buildModel(loadModelSpec("gelan-t"), { classCount: 2 }))));
       const onnx = join(folder, "w.onnx");
-      expect(
-        await run(["export", "--weights", weights, "--model", "gelan-t", "--imgsz", "64", "--dynamic", "--json"]),
-      ).toBe(0);
-      expect(JSON.parse(out)).toMatchObject({ output: onnx, fusing: { box: 0, score: 0 } });
-      out = "";
+      const options = ["--weights", weights, "--model", "gelan-t", "--imgsz", "64", "--dynamic", "--json"];
+      const exported = await yolov9("export", ...options);
+      expect(exported.code).toBe(0);
+      expect(JSON.parse(exported.out)).toMatchObject({ output: onnx, fusing: { box: 0, score: 0 } });
+      const before = readFileSync(weights);
+      const overwriting = await yolov9("export", ...options, "--output", weights);
+      expect(overwriting).toMatchObject({ code: 1, err: containing("is the file that is read") });
+      expect(readFileSync(weights).equals(before)).toBe(true);
       const picture = join(folder, "grey.png");
       await sharp({ create: { width: 80, height: 60, channels: 3, background: "#808080" } })
         .png()
         .toFile(picture);
       writeFileSync(join(folder, "broken.png"), "no picture");
       const sources = [picture, join(folder, "broken.png")];
-      expect(await run(["detect", "--weights", onnx, ...sources, "--no-images", "--json", "--imgsz", "96"])).toBe(0);
-      expect(JSON.parse(out)).toMatchObject([{ path: picture, width: 80, height: 60, detections: [] }]);
-      expect(err).toContain("1/2");
-      expect(err).toContain("broken.png: cannot read the image");
-      err = "";
-      expect(await run(["detect", "--weights", onnx, sources[1]!])).toBe(1);
-      expect(err).toContain("none of the 1 pictures could be read");
+      const detected = await yolov9("detect", "--weights", onnx, ...sources, "--no-images", "--json", "--imgsz", "96");
+      expect(detected.code).toBe(0);
+      expect(JSON.parse(detected.out)).toMatchObject([{ path: picture, width: 80, height: 60, detections: [] }]);
+      expect(detected.err).toContain("1/2");
+      expect(detected.err).toContain("broken.png: cannot read the image");
+      const none = await yolov9("detect", "--weights", onnx, sources[1]!);
+      expect(none).toMatchObject({ code: 1, err: containing("none of the 1 pictures could be read") });
     } finally {
       rmSync(folder, { recursive: true });
     }

@@ -2,13 +2,11 @@
 export { drawModel, type DrawOptions } from "./diagram/draw-model.js";
 export {
   allModelSizes,
-  markdownTable,
   paperTables,
-  plainTable,
   sizeTables,
   type ModelSize,
   type PaperRow,
   type PaperTable,
-  type TextTable,
 } from "./paper-tables.js";
 export { rowTree } from "./row-tree.js";
+export { markdownTable, plainTable, type TextTable } from "./text-table.js";

@@ -6,6 +6,7 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
 import { loadModelSpec, modelNames, profile, variantNames, type ModelProfile } from "../model/index.js";
+import type { TextTable } from "./text-table.js";
 
 const figuresSchema = z.array(
   z.strictObject({
@@ -43,13 +44,6 @@ export function allModelSizes(): ModelSize[] {
   });
 }
 
-/** A table of text: a title, heads of columns and lines of cells. */
-export interface TextTable {
-  readonly title: string;
-  readonly columns: readonly string[];
-  readonly lines: readonly (readonly string[])[];
-}
-
 /** All models, then each table of the paper. */
 export function sizeTables(sizes: readonly ModelSize[]): TextTable[] {
   const of = (model: string): ModelSize => {
@@ -85,20 +79,4 @@ function counted({ parameters, gflops }: ModelSize): string[] {
 
 function exact(parameters: number): string {
   return parameters.toLocaleString("en");
-}
-
-/** For a terminal: columns of numbers stand at their right edge. */
-export function plainTable({ title, columns, lines }: TextTable): string {
-  const table = [columns, ...lines];
-  const widths = columns.map((_, i) => Math.max(...table.map((cells) => cells[i]!.length)));
-  const isNumber = columns.map((_, i) => lines.every((cells) => /^[\d.,]+$/.test(cells[i]!)));
-  const line = (cells: readonly string[]): string =>
-    cells.map((cell, i) => (isNumber[i] === true ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!))).join("  ");
-  return [title, ...table.map((cells) => `  ${line(cells).trimEnd()}`)].join("\n");
-}
-
-export function markdownTable({ columns, lines }: TextTable): string {
-  const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  const isNumber = columns.map((_, i) => lines.every((cells) => /^[\d.,]+$/.test(cells[i]!)));
-  return [row(columns), row(isNumber.map((number) => (number ? "---:" : "---"))), ...lines.map(row)].join("\n");
 }

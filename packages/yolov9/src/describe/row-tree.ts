@@ -3,6 +3,7 @@
  * is there for training only.
  */
 import type { ModelProfile, RowProfile, SectionName } from "../model/index.js";
+import { alignedLines } from "./text-table.js";
 
 const SECTION_TITLES: Readonly<Record<SectionName, string>> = {
   backbone: "backbone",
@@ -13,7 +14,7 @@ const SECTION_TITLES: Readonly<Record<SectionName, string>> = {
 
 const columns = ["row", "block", "from", "output", "parameters", "GFLOPs"] as const;
 type Cells = readonly [row: string, block: string, from: string, output: string, parameters: string, gflops: string];
-/** Columns of numbers stand at their right edge. */
+/** Parameters and GFLOPs are numbers. */
 const FIRST_NUMBER = 4;
 
 /** @param measured sizes of the training form, batch norms and RepConv branches included */
@@ -28,11 +29,8 @@ export function rowTree({ rows, size, parameters, gflops }: ModelProfile): strin
     ["training", "", "", "", ...figures(parameters.training, gflops.training)],
     ["deploy", "", "", "", ...figures(parameters.deploy, gflops.deploy)],
   ];
-  const table = [columns, ...lines, ...totals];
-  const widths = columns.map((_, i) => Math.max(...table.map((cells) => cells[i]!.length)));
-  const line = (cells: Cells): string =>
-    cells.map((cell, i) => (i < FIRST_NUMBER ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join("  ");
-  return table.map((cells) => line(cells).trimEnd()).join("\n");
+  const isNumber = columns.map((_, i) => i >= FIRST_NUMBER);
+  return alignedLines([columns, ...lines, ...totals], isNumber).join("\n");
 }
 
 function rowCells(row: RowProfile, branch: string, size: number): Cells {

@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -75,6 +75,20 @@ describe("downloadWeights", () => {
     expect(existsSync(join(cache, "yolov9-c.pt"))).toBe(false);
   });
 
+  it.skipIf(!existsSync("/dev/full"))(
+    "says when the disk is full, whatever the size of the pieces that come",
+    async () => {
+      symlinkSync("/dev/full", join(cache, "yolov9-c.pt.part"));
+      for (const length of [100, content.length]) {
+        server.content = content.subarray(0, length);
+        await expect(download()).rejects.toThrow("no space left on device");
+        server.behaviour = { claimedLength: length + 1, breakAfter: length };
+        await expect(download()).rejects.toThrow("no space left on device");
+        server.behaviour = {};
+      }
+    },
+  );
+
   it("does not wait for ever", async () => {
     server.behaviour = { silent: true };
     const path = join(cache, "x.pt");
@@ -109,7 +123,7 @@ describe("downloadWeights", () => {
     expect(RELEASE_ADDRESS).toMatch(/^https:.*\/v0\.1\/$/);
     expect(PUBLISHED_FILES.length).toBe(13);
     await expect(download("yolov9-t")).rejects.toThrow(
-      'no published file "yolov9-t"; did you mean yolov9-t-converted?',
+      'no published file "yolov9-t"; did you mean "yolov9-t-converted"?',
     );
   });
 });

@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { closest } from "fastest-levenshtein";
+import { didYouMean } from "../model/did-you-mean.js";
 import { DownloadError, fetchFile, type FetchOptions } from "./fetch-file.js";
 import { LARGEST_FILE_BYTES, PUBLISHED_FILES, RELEASE_ADDRESS, type PublishedFile } from "./published-files.js";
 
@@ -16,7 +16,7 @@ export interface DownloadOptions {
   readonly cache?: string | undefined;
   /** Fetches what is there already again. */
   readonly force?: boolean | undefined;
-  readonly onProgress?: FetchOptions["onProgress"] | undefined;
+  readonly onProgress?: FetchOptions["onProgress"];
 }
 
 export interface DownloadedFile {
@@ -34,11 +34,8 @@ export async function downloadWeights(name: string, options: DownloadOptions = {
   const published = findPublished(name);
   const path = join(options.cache ?? cacheFolder(), published.file);
   if (existsSync(path) && options.force !== true) return { published, path, fetched: false };
-  const { onProgress } = options;
-  await fetchFile(addressOf(published, options.base), path, {
-    largestBytes: LARGEST_FILE_BYTES,
-    ...(onProgress === undefined ? {} : { onProgress }),
-  });
+  const { base, onProgress } = options;
+  await fetchFile(addressOf(published, base), path, { largestBytes: LARGEST_FILE_BYTES, onProgress });
   return { published, path, fetched: true };
 }
 
@@ -47,8 +44,8 @@ function findPublished(name: string): PublishedFile {
   if (found !== undefined) return found;
   const names = PUBLISHED_FILES.map((published) => published.name);
   const converted = `${name}-converted`;
-  const nearest = names.includes(converted) ? converted : closest(name, names);
-  throw new DownloadError(`no published file "${name}"; did you mean ${nearest}? Known are ${names.join(", ")}`);
+  const hint = names.includes(converted) ? `; did you mean "${converted}"?` : didYouMean(name, names);
+  throw new DownloadError(`no published file "${name}"${hint}`);
 }
 
 function addressOf({ file }: PublishedFile, base = process.env[BASE_VARIABLE] ?? RELEASE_ADDRESS): string {

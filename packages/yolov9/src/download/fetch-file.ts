@@ -2,17 +2,8 @@
  * Fetches one file over HTTP to a path: in parts, so that a broken download goes on where it stopped, with its size checked before it
  * appears under its name. The server is not trusted: length, redirects and waiting are bounded, and https does not become http.
  */
-import {
-  createWriteStream,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
-import { once } from "node:events";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { z } from "zod";
 
@@ -21,7 +12,7 @@ export interface FetchOptions {
   readonly largestBytes: number;
   /** Longest silence of the server. Default 60 s. */
   readonly silenceSeconds?: number;
-  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
+  readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
 }
 
 /** The download failed; what came so far is kept, and the same call goes on with it. */
@@ -150,20 +141,18 @@ async function receive(
 ): Promise<void> {
   if (response.body === null) throw new DownloadError("the server sent nothing");
   const body: AsyncIterable<Uint8Array> = response.body;
-  const file = createWriteStream(part, { flags: start === 0 ? "w" : "a" });
+  const file = await open(part, start === 0 ? "w" : "a");
   let done = start;
   try {
-    await once(file, "open");
     for await (const bytes of body) {
       silence.reset();
       done += bytes.length;
       if (done > total) throw new DownloadError(`the server sends more than the ${total} bytes that it announced`);
-      if (!file.write(bytes)) await once(file, "drain");
+      await file.writeFile(bytes);
       onProgress?.(done, total);
     }
   } finally {
-    file.end();
-    if (!file.closed) await once(file, "close");
+    await file.close();
   }
 }
 

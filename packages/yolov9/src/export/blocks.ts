@@ -21,6 +21,7 @@ import { Concat, Upsample } from "../model/blocks/routing.js";
 import { SPPCSPC, SPPCSPC_KERNELS } from "../model/blocks/sppcspc.js";
 import { SPP_KERNEL, SPP_POOLS, SPPELAN } from "../model/blocks/sppelan.js";
 import { exportBlock, ExportError, registerBlockExporter } from "./block-exporters.js";
+import { floats } from "./floats.js";
 import * as layers from "./layers.js";
 import type { OnnxGraph, Value } from "./onnx-graph.js";
 
@@ -202,19 +203,14 @@ function inChannels({ conv }: Conv): number {
 export function exportConv2d(graph: OnnxGraph, layer: Conv2d, x: Value): Value {
   const [out, inner, height, width] = layer.weight.shape;
   return layers.convolution(graph, x, {
-    weight: float32(layer.weight),
+    weight: floats(layer.weight),
     shape: [out!, inner!, height!, width!],
-    bias: layer.bias === undefined ? undefined : float32(layer.bias),
+    bias: layer.bias === undefined ? undefined : floats(layer.bias),
     stride: layer.stride,
     padding: layer.padding,
     groups: layer.groups,
     dilation: layer.dilation,
   });
-}
-
-function float32(weights: Conv2d["weight"]): Float32Array {
-  const data = weights.toArray();
-  return data instanceof Float32Array ? data : Float32Array.from(data, Number);
 }
 
 function activation(graph: OnnxGraph, x: Value, name: Activation): Value {

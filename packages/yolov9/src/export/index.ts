@@ -1,6 +1,6 @@
 /** Export: a trained model as an ONNX file that is known to compute the same. */
 export { deployed, exportModel, type ExportedModel } from "./export-model.js";
-export { DEFAULT_INPUT_SIZE, DEFAULT_OPSET, toOnnx, type OnnxOptions } from "./to-onnx.js";
+export { DEFAULT_INPUT_SIZE, toOnnx, type OnnxOptions } from "./to-onnx.js";
 export {
   TOLERANCE,
   verifyExport,

@@ -37,7 +37,7 @@ export interface OnnxOptions {
 }
 
 export const DEFAULT_INPUT_SIZE = 640;
-export const DEFAULT_OPSET = 17;
+const DEFAULT_OPSET = 17;
 
 /**
  * @param model fused and without auxiliary branch

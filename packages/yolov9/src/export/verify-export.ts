@@ -1,11 +1,13 @@
 /**
  * Whether an exported file computes what was trained: the lead output of the training model against that of the detached model, of that
- * against the fused model, and of that against ONNX Runtime, on pictures of random colours. It measures; what to do about a difference is the caller's matter.
+ * against the fused model, and of that against ONNX Runtime, on pictures of random colours. It measures; what to do about a difference is
+ * the caller's matter.
  */
 import { Detector } from "@yolov9/runtime";
 import { generatorState, manualSeed, noGrad, rand, scope, setGeneratorState, type Tensor } from "@yolov9/torch";
 import { detachAuxiliary } from "../model/deploy.js";
 import type { DetectionModel } from "../model/detection-model.js";
+import { floats } from "./floats.js";
 
 export interface OutputDifference {
   /** Largest difference of a box coordinate, in input pixels. */
@@ -93,11 +95,6 @@ function decodedOnce(model: DetectionModel, images: Tensor): Float32Array {
   } finally {
     model.dispose();
   }
-}
-
-function floats(values: Tensor): Float32Array {
-  const data = values.toArray();
-  return data instanceof Float32Array ? data : Float32Array.from(data, Number);
 }
 
 /** @param a, b [batch, rows, A] with four rows of box coordinates first */

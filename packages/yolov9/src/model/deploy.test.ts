@@ -6,7 +6,7 @@ import { RepConv } from "./blocks/rep-conv.js";
 import { detachAuxiliary, fuse } from "./deploy.js";
 import { buildModel, type DetectionModel } from "./detection-model.js";
 import { loadOfficialStateDict, officialStateDict } from "./official-names.js";
-import { loadModelSpec } from "./spec-file.js";
+import { loadModelSpec } from "./file/spec-file.js";
 
 const built: DetectionModel[] = [];
 

@@ -5,7 +5,7 @@ import { Conv } from "./blocks/conv.js";
 import { RepConv } from "./blocks/rep-conv.js";
 import { FeatureBlock, registerBlock } from "./blocks/registry.js";
 import { buildModel, type BuildOptions, type DetectionModel } from "./detection-model.js";
-import { loadModelSpec, parseModelSpec } from "./spec-file.js";
+import { loadModelSpec, parseModelSpec } from "./file/spec-file.js";
 
 /** Owned by the running test. */
 const built: DetectionModel[] = [];
@@ -77,7 +77,7 @@ describe("a built model", () => {
 
   it("writes what it was built with into its spec", () => {
     const names = ["red", "white", "platelet"];
-    const model = build(loadModelSpec("yolov9-t"), { names, activation: "relu", classWidth: 80 });
+    const model = build(loadModelSpec("yolov9-t-published"), { names, activation: "relu" });
     const again = build(parseModelSpec(JSON.parse(JSON.stringify(model.spec))));
     expect(again.classCount).toBe(3);
     expect([...again.stateDict()].map(([path, { shape }]) => [path, shape])).toEqual(

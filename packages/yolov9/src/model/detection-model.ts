@@ -5,12 +5,10 @@
 import { Module, arange, cat, scope, type DType, type Tensor } from "@yolov9/torch";
 import { AnchorCache } from "./anchors.js";
 import type { Activation } from "./activation.js";
+import { SIDES } from "./blocks/detect.js";
 import type { FeatureBlock, Head, MultiFeatureBlock } from "./blocks/registry.js";
 import { planModel } from "./plan.js";
-import { IMAGE, SECTIONS, type ModelSpec, type Row, type SectionName } from "./spec.js";
-
-/** Sides of a box, in the channel order left, top, right, bottom. */
-const SIDES = 4;
+import { IMAGE, type ModelSpec, type SectionName } from "./spec.js";
 
 export interface BuildOptions {
   /** Default: the number of `names`, else that of the model file. */
@@ -18,8 +16,6 @@ export interface BuildOptions {
   /** Class names. Default: "0", "1", … */
   names?: readonly string[] | undefined;
   activation?: Activation | undefined;
-  /** Hidden width of the class branches of all heads, where weights have another than the head computes. */
-  classWidth?: number | undefined;
 }
 
 /** Raw outputs of the heads, levels finest first: [B, 4 · regMax + classCount (+ 1 with objectness), H / stride, W / stride]. */
@@ -35,12 +31,12 @@ interface StepCommon {
   readonly from: readonly string[];
 }
 
-export interface FeatureStep extends StepCommon {
+interface FeatureStep extends StepCommon {
   readonly kind: "feature";
   readonly block: FeatureBlock;
 }
 
-export interface FeaturesStep extends StepCommon {
+interface FeaturesStep extends StepCommon {
   readonly kind: "features";
   readonly block: MultiFeatureBlock;
 }
@@ -54,7 +50,7 @@ export interface HeadStep extends StepCommon {
 export type Step = FeatureStep | FeaturesStep | HeadStep;
 
 /** The rows of one section by their names. */
-export class Section extends Module {
+class Section extends Module {
   /** @throws Error when a name is one that modules use themselves */
   constructor(steps: readonly Step[]) {
     super();
@@ -225,18 +221,9 @@ export function buildModel(spec: ModelSpec, options: BuildOptions = {}): Detecti
 
 /** The spec with the options written into it, so that it alone rebuilds the model. */
 function specialise(spec: ModelSpec, options: BuildOptions): ModelSpec {
-  const { activation = spec.activation, classWidth } = options;
+  const { activation = spec.activation } = options;
   const classCount = options.classCount ?? options.names?.length ?? spec.classCount;
-  const complete = { ...spec, activation, classCount };
-  if (classWidth === undefined) return complete;
-  const heads = new Set(
-    planModel(spec)
-      .rows.filter(({ kind }) => kind === "head")
-      .map(({ row }) => row.name),
-  );
-  const widen = (row: Row): Row => (heads.has(row.name) ? { ...row, classWidth } : row);
-  const sections = Object.fromEntries(SECTIONS.map((name) => [name, spec[name].map(widen)]));
-  return { ...complete, ...sections };
+  return { ...spec, activation, classCount };
 }
 
 /** Frees the features that no later row takes, unless they are the caller's. */

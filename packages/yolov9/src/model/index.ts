@@ -1,8 +1,8 @@
 // Models: what a model file says, the module tree made from it, published names, the deploy form, and its size.
 
 // model files
-export { loadModelSpec, parseModelSpec } from "./spec-file.js";
-export { modelNames, variantNames } from "./zoo.js";
+export { loadModelSpec, parseModelSpec } from "./file/spec-file.js";
+export { modelNames, variantNames } from "./file/zoo.js";
 export { withoutAuxiliary, type ModelSpec, type Row, type SectionName } from "./spec.js";
 export { withAuxiliary } from "./auxiliary/with-auxiliary.js";
 export type { AuxiliaryOptions, BackboneBranch, NeckBranch } from "./auxiliary/options.js";

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { fuse } from "./deploy.js";
 import { buildModel, type DetectionModel } from "./detection-model.js";
 import { StateDictMismatch, loadOfficialStateDict, officialStateDict, publishedIndices } from "./official-names.js";
-import { loadModelSpec } from "./spec-file.js";
+import { loadModelSpec } from "./file/spec-file.js";
 import { withoutAuxiliary } from "./spec.js";
 
 const built: DetectionModel[] = [];

@@ -31,7 +31,7 @@ export interface PlannedFeature extends PlannedCommon {
 }
 
 /** A row with several outputs; other rows name them `row.0`, `row.1` … */
-export interface PlannedFeatures extends PlannedCommon {
+interface PlannedFeatures extends PlannedCommon {
   readonly kind: "features";
   readonly outputs: readonly Feature[];
   build(context: BlockContext): MultiFeatureBlock;
@@ -104,7 +104,7 @@ export function sourceRow(input: string): string {
 }
 
 /** The outputs of a row by the names that `from` takes. */
-export function namedOutputs(planned: PlannedFeature | PlannedFeatures): Map<string, Feature> {
+function namedOutputs(planned: PlannedFeature | PlannedFeatures): Map<string, Feature> {
   const { name } = planned.row;
   if (planned.kind === "feature") return new Map([[name, planned.output]]);
   return new Map(planned.outputs.map((output, i) => [`${name}.${i}`, output]));

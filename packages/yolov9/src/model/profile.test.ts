@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { buildModel } from "./detection-model.js";
 import { profile } from "./profile.js";
-import { loadModelSpec, parseModelSpec } from "./spec-file.js";
+import { loadModelSpec, parseModelSpec } from "./file/spec-file.js";
 
 /** Parameters in training form and GFLOPs of the published models at 80 classes and 640 pixels; both also fused (auxiliary kept). */
 const published = {
@@ -58,7 +58,10 @@ describe("profile", () => {
   });
 
   it("gives the paper's size of T with its narrower class branches", () => {
-    const model = buildModel(loadModelSpec("yolov9-t"), { classWidth: 80 });
+    const narrow = { classWidth: 80 };
+    const model = buildModel(
+      parseModelSpec({ ...loadModelSpec("yolov9-t"), rows: { detect: narrow, auxDetect: narrow } }),
+    );
     const { parameters, gflops, rows } = profile(model);
     model.dispose();
     expect(parameters.deploy).toBe(2_001_840);

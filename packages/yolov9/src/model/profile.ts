@@ -4,6 +4,7 @@
  */
 import { Conv2d, shapesOnly, type Module } from "@yolov9/torch";
 import { Conv } from "./blocks/conv.js";
+import { SIDES } from "./blocks/detect.js";
 import { RepConv } from "./blocks/rep-conv.js";
 import { buildModel, DetectionModel, type Step } from "./detection-model.js";
 import { planModel, type PlannedRow } from "./plan.js";
@@ -12,8 +13,6 @@ import type { ModelSpec, SectionName } from "./spec.js";
 const IMAGE_SIZE = 640;
 const FLOPS_PER_MAC = 2;
 const GIGA = 1e9;
-/** Sides of a box. */
-const SIDES = 4;
 
 /** The same quantity with and without what only training needs. */
 export interface TrainingAndDeploy {
@@ -46,7 +45,7 @@ export interface ModelProfile {
   readonly rows: readonly RowProfile[];
 }
 
-/** @param model a model that is not fused, or the spec of one */
+/** @param model a model, or the spec of one; of a fused model, the training form is the fused one too */
 export function profile(model: ModelSpec | DetectionModel, size = IMAGE_SIZE): ModelProfile {
   if (!(model instanceof DetectionModel)) {
     const built = shapesOnly(() => buildModel(model));
@@ -66,26 +65,38 @@ export function profile(model: ModelSpec | DetectionModel, size = IMAGE_SIZE): M
 }
 
 function profileRow(planned: PlannedRow, step: Step, model: DetectionModel, size: number): RowProfile {
-  const { row, section } = planned;
-  const common = { name: row.name, section, block: row.block, from: row.from };
+  const { name, block, from } = planned.row;
+  const levels = levelsOf(planned, step, model);
+  return {
+    ...{ name, section: planned.section, block, from },
+    channels: levels.map(({ channels }) => channels),
+    strides: levels.map(({ stride }) => stride),
+    ...profileParts(
+      levels.map(({ stride, modules }) => ({ modules, positions: (size / stride) ** 2 })),
+      step.kind === "head" ? model.regMax : 0,
+    ),
+  };
+}
+
+/** One output of a row, and the modules that work at its resolution. */
+interface Level {
+  readonly channels: number;
+  readonly stride: number;
+  readonly modules: readonly Module[];
+}
+
+function levelsOf(planned: PlannedRow, step: Step, model: DetectionModel): Level[] {
   if (planned.kind === "feature" && step.kind === "feature") {
-    const { channels, stride } = planned.output;
-    const costs = profileParts([{ modules: [step.block], positions: (size / stride) ** 2 }], 0);
-    return { ...common, channels: [channels], strides: [stride], ...costs };
+    return [{ ...planned.output, modules: [step.block] }];
   }
-  const levelsOf = (strides: readonly number[], at: (level: number) => readonly Module[]): Part[] =>
-    strides.map((stride, i) => ({ modules: at(i), positions: (size / stride) ** 2 }));
   if (planned.kind === "features" && step.kind === "features") {
-    const { outputs } = planned;
-    const strides = outputs.map(({ stride }) => stride);
-    const costs = profileParts(levelsOf(strides, (level) => step.block.level(level)), 0); // prettier-ignore
-    return { ...common, channels: outputs.map(({ channels }) => channels), strides, ...costs };
+    return planned.outputs.map((output, i) => ({ ...output, modules: step.block.level(i) }));
   }
-  if (step.kind !== "head") throw new Error(`row "${row.name}" was planned as a head, but built as a feature`);
-  const strides = planned.inputs.map((input) => input.stride);
-  const levels = levelsOf(strides, (level) => step.head.level(level));
-  const outputs = SIDES * model.regMax + model.classCount + Number(model.objectness);
-  return { ...common, channels: strides.map(() => outputs), strides, ...profileParts(levels, model.regMax) };
+  if (planned.kind === "head" && step.kind === "head") {
+    const channels = SIDES * model.regMax + model.classCount + Number(model.objectness);
+    return planned.inputs.map(({ stride }, i) => ({ channels, stride, modules: step.head.level(i) }));
+  }
+  throw new Error(`row "${planned.row.name}" was planned as ${planned.kind}, but built as ${step.kind}`);
 }
 
 /** Modules whose convolutions all give the same number of positions. */

@@ -9,9 +9,9 @@ import { buildModel, type DetectionModel } from "./detection-model.js";
 import { officialStateDict, publishedIndices } from "./official-names.js";
 import { planModel, type PlannedRow } from "./plan.js";
 import { profile, type RowProfile } from "./profile.js";
-import { loadModelSpec } from "./spec-file.js";
+import { loadModelSpec } from "./file/spec-file.js";
 import type { ModelSpec } from "./spec.js";
-import { modelNames } from "./zoo.js";
+import { modelNames } from "./file/zoo.js";
 
 /** The published models in their own row format. */
 const FOLDER = fileURLToPath(new URL("./testing/published/", import.meta.url));

@@ -72,9 +72,7 @@ export const headerSchema = z.object({
 });
 
 /** Names become property paths of the weights (`backbone.stem1.conv.weight`), so they hold no dots and start with a letter. */
-export const rowNameSchema = z
-  .string()
-  .regex(/^[A-Za-z][A-Za-z0-9_]*$/, "must be a letter followed by letters, digits or _");
+const rowNameSchema = z.string().regex(/^[A-Za-z][A-Za-z0-9_]*$/, "must be a letter followed by letters, digits or _");
 
 export const rowSchema = z.looseObject({
   name: rowNameSchema,

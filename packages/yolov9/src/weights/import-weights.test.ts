@@ -11,6 +11,7 @@ import {
   fuse,
   loadModelSpec,
   officialStateDict,
+  parseModelSpec,
   type BuildOptions,
   type DetectionModel,
   type ModelSpec,
@@ -114,7 +115,9 @@ describe("importing published weights", () => {
   });
 
   it("takes the narrower class branches of the published T from the tensors, lead and auxiliary", async () => {
-    const model = build("yolov9-t", { classCount: 80, classWidth: 80 });
+    const narrow = { classWidth: 80 };
+    const spec = parseModelSpec({ ...loadModelSpec("yolov9-t"), rows: { detect: narrow, auxDetect: narrow } });
+    const model = build(spec, { classCount: 80 });
     const { model: read, traits } = await importTensors(officialStateDict(model));
     expect(read.spec.name).toBe("yolov9-t");
     expect(traits.heads.map(({ classWidth }) => classWidth)).toEqual([80, 80]);

@@ -24,7 +24,7 @@ describe("loadBareWeights", () => {
   }
 
   it("reads class count and width of the class branches from the tensors", () => {
-    const model = loadBareWeights(save("gelan-t", { classCount: 7, classWidth: 80 }), "gelan-t");
+    const model = loadBareWeights(save("gelan-t-published", { classCount: 7 }), "gelan-t");
     expect(model.classCount).toBe(7);
     expect(model.training).toBe(false);
     expect(officialStateDict(model).get("model.22.cv3.0.0.conv.weight")?.shape[0]).toBe(80);

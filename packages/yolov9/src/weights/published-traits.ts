@@ -3,6 +3,8 @@
  * whether they are fused, how many channels each layer gives. It knows no models; `recognise.ts` compares with those.
  */
 
+import { SIDES } from "../model/blocks/detect.js";
+
 /** Shapes of tensors by published names (`model.22.cv3.0.2.weight`), in the file's order. */
 export type Shapes = ReadonlyMap<string, readonly number[]>;
 
@@ -26,8 +28,6 @@ export interface PublishedTraits {
   /** Output channels of every layer's last convolution, without the heads. */
   readonly layerChannels: ReadonlyMap<number, number>;
 }
-
-const SIDES = 4;
 
 /**
  * The same tensors under names that begin with `model.<layer>.`: training wrappers and containers put other things before the number.

@@ -20,16 +20,16 @@ import {
   type PlannedHead,
   type Row,
 } from "../model/index.js";
-import { boxWidth, classWidth } from "../model/blocks/detect.js";
+import { boxWidth, classWidth, SIDES } from "../model/blocks/detect.js";
 import { publishedTraits, withPublishedPrefix, type HeadTraits, type PublishedTraits } from "./published-traits.js";
 
-export interface RecognisedModel {
+interface RecognisedModel {
   /** In evaluation mode, fused when the weights are, float32; the caller disposes of it. */
   readonly model: DetectionModel;
   readonly traits: PublishedTraits;
 }
 
-export interface RecognitionOptions {
+interface RecognitionOptions {
   /** The architecture, where it is known; its auxiliary section is dropped where the weights have one head. Default: looked for in the zoo. */
   readonly spec?: ModelSpec | undefined;
   /** Class names for the number of classes that the weights turn out to have. Default: numbers. */
@@ -174,6 +174,6 @@ function changedOptions(
 
 function blockOf(boxGroups: number, name: string): string {
   if (boxGroups === 1) return "Detect";
-  if (boxGroups === 4) return "DecoupledDetect";
-  throw new Error(`${name}: the box branches have ${boxGroups} groups; only 1 and 4 are known`);
+  if (boxGroups === SIDES) return "DecoupledDetect";
+  throw new Error(`${name}: the box branches have ${boxGroups} groups; only 1 and ${SIDES} are known`);
 }

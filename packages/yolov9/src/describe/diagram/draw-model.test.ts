@@ -44,7 +44,7 @@ describe("the drawing of a model", () => {
   });
 
   it("shows branches, heads, losses and their weight, and shapes at the given size", async () => {
-    const svg = drawModel(loadModelSpec("yolov9-c"), { size: 320, auxiliaryWeight: 0.5 });
+    const svg = drawModel({ ...loadModelSpec("yolov9-c"), auxiliaryWeight: 0.5 }, { size: 320 });
     expect((await sharp(Buffer.from(svg)).metadata()).format).toBe("svg");
     for (const shown of [
       "main branch (deployed)",

@@ -55,16 +55,15 @@ const LONGEST_DETAIL = 24;
 export interface DrawOptions {
   /** Side of the input in pixels. */
   readonly size?: number;
-  readonly auxiliaryWeight?: number;
 }
 
 /** @returns the text of an SVG file */
 export function drawModel(spec: ModelSpec, options: DrawOptions = {}): string {
-  const { size = 640, auxiliaryWeight = spec.auxiliaryWeight } = options;
+  const { size = 640 } = options;
   const plan = planModel(spec);
   const grid = placeRows(plan);
   const routed = routeLines(grid);
-  const losses = drawLosses(grid.nodes, routed, { auxiliaryWeight, guidance: spec.guidance });
+  const losses = drawLosses(grid.nodes, routed, spec);
   const bottom = routed.height + losses.height;
   const used = new Set(grid.nodes.map(kindOf));
   const width = Math.max(routed.width, SMALLEST_WIDTH);
@@ -154,7 +153,7 @@ const ASSIGNMENTS: Readonly<Record<Guidance, string>> = {
 function drawLosses(
   nodes: readonly GridNode[],
   routed: Routed,
-  { auxiliaryWeight, guidance }: Pick<ModelSpec, "auxiliaryWeight" | "guidance">,
+  { auxiliaryWeight, guidance }: ModelSpec,
 ): { parts: string[]; height: number } {
   const top = routed.height + LOSS_GAP;
   const sumY = top + BOX_HEIGHT + LOSS_GAP;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { buildModel } from "../detection-model.js";
-import { loadModelSpec, parseModelSpec } from "../spec-file.js";
+import { loadModelSpec, parseModelSpec } from "../file/spec-file.js";
 import { planModel } from "../plan.js";
 import { profile } from "../profile.js";
 import { withoutAuxiliary } from "../spec.js";

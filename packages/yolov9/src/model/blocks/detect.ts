@@ -13,7 +13,7 @@ import { channels } from "./options.js";
 import { Head, type BlockContext, type Feature, type HeadDefinition } from "./registry.js";
 
 /** Sides of a box, in the channel order left, top, right, bottom. */
-const SIDES = 4;
+export const SIDES = 4;
 const SMALLEST_BOX_WIDTH = 64;
 const LARGEST_CLASS_WIDTH_FROM_CLASSES = 128;
 const INITIAL_BOX_BIAS = 1;

@@ -5,7 +5,7 @@ import { letterboxImage, toPlanarFloat } from "@yolov9/vision";
 import { memory, noGrad, randn, scope, manualSeed, tensor, type DType, type Tensor } from "@yolov9/torch";
 import { afterEach, describe, expect, it } from "vitest";
 import { buildModel } from "../detection-model.js";
-import { loadModelSpec } from "../spec-file.js";
+import { loadModelSpec } from "../file/spec-file.js";
 import { withAuxiliary } from "../auxiliary/with-auxiliary.js";
 import { ReversibleColumns } from "./reversible-columns.js";
 

@@ -1,5 +1,5 @@
 /** The shape of YOLOv9-E in miniature, for tests: two linked backbones that are both deployed, and an auxiliary pyramid on the first. */
-import { parseModelSpec } from "../spec-file.js";
+import { parseModelSpec } from "../file/spec-file.js";
 import type { ModelSpec } from "../spec.js";
 
 const stride2 = { block: "Conv", kernel: 3, stride: 2 };

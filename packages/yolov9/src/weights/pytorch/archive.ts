@@ -2,7 +2,8 @@
  * The zip archive that PyTorch writes since version 1.6: one folder with the pickle (`data.pkl`) and the storages (`data/0`, `data/1` …),
  * all stored without compression. It is read in place by its central directory; nothing is unpacked, and no name in it becomes a path.
  */
-import { createReadStream, openSync, readSync, closeSync, statSync } from "node:fs";
+import { createReadStream, statSync } from "node:fs";
+import { buffer } from "node:stream/consumers";
 import { openPromise, type Entry, type ZipFile } from "yauzl";
 import { TorchFileError } from "./pickle-values.js";
 
@@ -17,7 +18,7 @@ const ZIP = Buffer.from("PK");
 const LEGACY = Buffer.from([0x80, 0x02, 0x8a, 0x0a]);
 
 /** Bytes of the file. */
-export interface ByteRange {
+interface ByteRange {
   readonly start: number;
   readonly length: number;
 }
@@ -35,7 +36,7 @@ export interface TorchArchive {
  */
 export async function openTorchArchive(path: string): Promise<TorchArchive> {
   const fileBytes = statSync(path).size;
-  refuseOtherFormats(firstBytes(path, LEGACY.length));
+  refuseOtherFormats(await readRange(path, { start: 0, length: LEGACY.length }));
   const entries = await readEntries(path, fileBytes);
   const folder = modelFolder([...entries.keys()]);
   const at = (name: string): ByteRange | undefined => entries.get(`${folder}/${name}`);
@@ -48,16 +49,6 @@ export async function openTorchArchive(path: string): Promise<TorchArchive> {
     throw new TorchFileError(`its pickle has ${pickle.length} bytes; at most ${LARGEST_PICKLE_BYTES} are read`);
   }
   return { path, fileBytes, pickle: await readRange(path, pickle), storages };
-}
-
-function firstBytes(path: string, length: number): Buffer {
-  const file = openSync(path, "r");
-  try {
-    const bytes = Buffer.alloc(length);
-    return bytes.subarray(0, readSync(file, bytes, 0, length, 0));
-  } finally {
-    closeSync(file);
-  }
 }
 
 function refuseOtherFormats(start: Buffer): void {
@@ -75,13 +66,11 @@ async function readEntries(path: string, fileBytes: number): Promise<Map<string,
   try {
     if (zip.entryCount > MOST_ENTRIES) throw new TorchFileError(`it has ${zip.entryCount} entries, far too many`);
     const ranges = new Map<string, ByteRange>();
-    let total = 0;
     for await (const entry of zip.eachEntry()) {
       if (ranges.has(entry.fileName)) throw new TorchFileError(`it has two entries named "${entry.fileName}"`);
       ranges.set(entry.fileName, await rangeOf(zip, entry, fileBytes));
-      total += entry.uncompressedSize;
-      if (total > fileBytes) throw new TorchFileError("its entries claim more bytes than the file has");
     }
+    refuseOverlap(ranges);
     return ranges;
   } catch (error) {
     throw error instanceof TorchFileError ? error : damaged(error);
@@ -111,6 +100,15 @@ async function rangeOf(zip: ZipFile, entry: Entry, fileBytes: number): Promise<B
   return { start, length: uncompressedSize };
 }
 
+/** Entries that share bytes could claim more of them together than the file has. */
+function refuseOverlap(ranges: ReadonlyMap<string, ByteRange>): void {
+  let end = 0;
+  for (const [name, { start, length }] of [...ranges].sort(([, a], [, b]) => a.start - b.start)) {
+    if (start < end) throw new TorchFileError(`its entry "${name}" lies inside another one`);
+    end = start + length;
+  }
+}
+
 function damaged(error: unknown): TorchFileError {
   const reason = error instanceof Error ? error.message : String(error);
   return new TorchFileError(`the zip archive is damaged or cut off: ${reason}`, { cause: error });
@@ -138,7 +136,5 @@ async function refuseBigEndian(path: string, range: ByteRange | undefined): Prom
 
 async function readRange(path: string, { start, length }: ByteRange): Promise<Buffer> {
   if (length === 0) return Buffer.alloc(0);
-  const parts: Buffer[] = [];
-  for await (const part of createReadStream(path, { start, end: start + length - 1 })) parts.push(part as Buffer);
-  return Buffer.concat(parts);
+  return buffer(createReadStream(path, { start, end: start + length - 1 }));
 }

@@ -129,11 +129,11 @@ function members(module: InertObject, kind: string): [string, PickleValue][] {
   return [...map].filter((entry): entry is [string, PickleValue] => typeof entry[0] === "string" && entry[1] !== null);
 }
 
-function note({ className, ...module }: InertObject, activations: Set<string>, normEpsilons: Set<number>): void {
-  const [, activation] = /^torch\.nn\.modules\.activation\.(\w+)$/.exec(className) ?? [];
+function note(module: InertObject, activations: Set<string>, normEpsilons: Set<number>): void {
+  const [, activation] = /^torch\.nn\.modules\.activation\.(\w+)$/.exec(module.className) ?? [];
   if (activation !== undefined) activations.add(activation);
-  if (className !== "torch.nn.modules.batchnorm.BatchNorm2d") return;
-  const epsilon = module.state instanceof Map ? module.state.get("eps") : undefined;
+  if (module.className !== "torch.nn.modules.batchnorm.BatchNorm2d") return;
+  const epsilon = module.attribute("eps");
   if (typeof epsilon === "number") normEpsilons.add(epsilon);
 }
 

@@ -14,20 +14,21 @@ import {
 
 const LARGEST_RANK = 8;
 
-type Constructor = (args: readonly PickleValue[]) => PickleValue;
+type Arguments = readonly PickleValue[];
+type Constructor = (args: Arguments) => PickleValue;
 
 /** By the name that a pickle gives them. `__builtin__` is Python 2's name, which protocol 2 keeps. */
 const constructors = new Map<string, Constructor>([
-  ["collections.OrderedDict", ([pairs]) => orderedDictionary(pairs)],
-  ["__builtin__.set", ([items]) => setOf(items)],
-  ["builtins.set", ([items]) => setOf(items)],
-  ["__builtin__.frozenset", ([items]) => setOf(items)],
-  ["builtins.frozenset", ([items]) => setOf(items)],
+  ["collections.OrderedDict", orderedDictionary],
+  ["__builtin__.set", setOf],
+  ["builtins.set", setOf],
+  ["__builtin__.frozenset", setOf],
+  ["builtins.frozenset", setOf],
   ["torch.Size", ([sizes]) => (Array.isArray(sizes) ? sizes : [])],
-  ["torch._utils._rebuild_tensor", ([storage, offset, shape, strides]) => tensor(storage, offset, shape, strides)],
-  ["torch._utils._rebuild_tensor_v2", ([storage, offset, shape, strides]) => tensor(storage, offset, shape, strides)],
-  ["torch._utils._rebuild_parameter", ([data]) => parameter(data)],
-  ["torch._utils._rebuild_parameter_with_state", ([data]) => parameter(data)],
+  ["torch._utils._rebuild_tensor", tensor],
+  ["torch._utils._rebuild_tensor_v2", tensor],
+  ["torch._utils._rebuild_parameter", parameter],
+  ["torch._utils._rebuild_parameter_with_state", parameter],
 ]);
 
 /** PyTorch's classes of storages; those that are absent (complex, quantised, 8-bit float) cannot be read. */
@@ -69,7 +70,7 @@ export function loadPersistent(id: PickleValue): StorageReference {
   return new StorageReference(dtype, key, length);
 }
 
-function orderedDictionary(pairs: PickleValue | undefined): PickleValue {
+function orderedDictionary([pairs]: Arguments): PickleValue {
   const list = Array.isArray(pairs) ? pairs : [];
   return new Map(
     list.map((pair): [PickleValue, PickleValue] => {
@@ -79,22 +80,17 @@ function orderedDictionary(pairs: PickleValue | undefined): PickleValue {
   );
 }
 
-function setOf(items: PickleValue | undefined): PickleValue {
+function setOf([items]: Arguments): PickleValue {
   return new Set(Array.isArray(items) ? items : []);
 }
 
-function parameter(data: PickleValue | undefined): PickleValue {
+function parameter([data]: Arguments): PickleValue {
   if (!(data instanceof TensorReference))
     throw new TorchFileError("a parameter is made from something that is no tensor");
   return data;
 }
 
-function tensor(
-  storage: PickleValue | undefined,
-  offset: PickleValue | undefined,
-  shape: PickleValue | undefined,
-  strides: PickleValue | undefined,
-): TensorReference {
+function tensor([storage, offset, shape, strides]: Arguments): TensorReference {
   if (!(storage instanceof StorageReference) || !isSize(offset) || !isSizes(shape) || !isSizes(strides)) {
     throw new TorchFileError("a tensor is described by something else than storage, offset, shape and strides");
   }

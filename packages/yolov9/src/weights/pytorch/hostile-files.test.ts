@@ -191,6 +191,12 @@ describe("a hostile archive", () => {
     }
   });
 
+  it("with entries inside each other is refused", async () => {
+    const first = { name: "a/data.pkl", data: pickle };
+    const inside = { name: "a/data/0", data: new Uint8Array(2), claimedOffset: 0 };
+    expect(await refusal(zipArchive([first, inside]))).toMatch(/its entry "a\/data.*" lies inside another one/);
+  });
+
   it("with repeated, escaping or no entries is refused", async () => {
     const entry = { name: "a/data.pkl", data: pickle };
     expect(await refusal(zipArchive([entry, entry]))).toContain('two entries named "a/data.pkl"');

@@ -5,33 +5,32 @@
 import { instructions } from "./pickle-instructions.js";
 import { TorchFileError, type PickleValue } from "./pickle-values.js";
 
-export interface PickleLimits {
+/** What a file could inflate, and how far it may. */
+const LIMITS = {
   /** Instructions. A training checkpoint of the largest published model has some 600 000. */
-  readonly operations: number;
+  operations: 2_000_000,
   /** Values waiting on the stack. PyTorch fills containers in batches of 1000. */
-  readonly stack: number;
+  stack: 100_000,
   /** Containers inside containers, and marks waiting. A deep model needs some 40. */
-  readonly depth: number;
+  depth: 200,
   /** Bytes of an integer. */
-  readonly integerBytes: number;
-}
-
-export const PICKLE_LIMITS: PickleLimits = { operations: 2_000_000, stack: 100_000, depth: 200, integerBytes: 64 };
+  integerBytes: 64,
+} as const;
 
 /**
  * The value that a pickle describes.
  * @param bytes one pickle; nothing may follow it
  * @throws TorchFileError for a damaged pickle, one of protocol 0, and one beyond the limits
  */
-export function readPickle(bytes: Uint8Array, limits: PickleLimits = PICKLE_LIMITS): PickleValue {
-  return new PickleMachine(bytes, limits).run();
+export function readPickle(bytes: Uint8Array): PickleValue {
+  return new PickleMachine(bytes).run();
 }
 
 const STOP = 0x2e;
 
 /** For the instructions; use `readPickle`. */
 export class PickleMachine {
-  readonly limits: PickleLimits;
+  readonly limits = LIMITS;
   readonly #bytes: Buffer;
   #position = 0;
   #stack: PickleValue[] = [];
@@ -41,9 +40,8 @@ export class PickleMachine {
   readonly #memo = new Map<number, PickleValue>();
   readonly #depths = new WeakMap<object, number>();
 
-  constructor(bytes: Uint8Array, limits: PickleLimits) {
+  constructor(bytes: Uint8Array) {
     this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    this.limits = limits;
   }
 
   run(): PickleValue {

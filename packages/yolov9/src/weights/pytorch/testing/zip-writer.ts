@@ -9,6 +9,8 @@ export interface ZipEntry {
   readonly method?: number;
   /** What the archive says of the size once unpacked. Default: the length of `data`. */
   readonly unpackedSize?: number;
+  /** Where the directory says that it lies. Default: the truth. */
+  readonly claimedOffset?: number;
 }
 
 const LOCAL_HEADER = 0x04034b50;
@@ -24,7 +26,7 @@ export function zipArchive(entries: readonly ZipEntry[]): Buffer {
     const common = commonFields(entry, name.length);
     const local = Buffer.concat([signature(LOCAL_HEADER), common, name, entry.data]);
     const place = Buffer.alloc(14);
-    place.writeUInt32LE(offset, 10);
+    place.writeUInt32LE(entry.claimedOffset ?? offset, 10);
     directory.push(Buffer.concat([signature(CENTRAL_HEADER), Buffer.from([20, 0]), common, place, name]));
     files.push(local);
     offset += local.length;

@@ -4,13 +4,12 @@
  * the last head does not need.
  */
 import { z } from "zod";
-import type { Activation } from "./activation.js";
-import { didYouMean } from "./did-you-mean.js";
+import type { Activation } from "../activation.js";
+import { didYouMean } from "../did-you-mean.js";
 import { findIndexedModule, indexedModuleNames, type IndexedModule } from "./indexed-modules.js";
-import { IMAGE, type BodySection, type SectionName } from "./spec.js";
+import { IMAGE, type BodySection, type SectionName } from "../spec.js";
+import { scaledWidth } from "./widths.js";
 
-/** Scaled widths are rounded up to a multiple of this. */
-const WIDTH_MULTIPLE = 8;
 /** Hands on the image, so that later rows can name it by an index. */
 const SILENCE = "Silence";
 const BODY: readonly BodySection[] = ["backbone", "neck", "auxiliary"];
@@ -42,7 +41,7 @@ const fileSchema = z.strictObject({
 });
 type IndexedFile = z.infer<typeof fileSchema>;
 
-export interface IndexedModel {
+interface IndexedModel {
   readonly classCount: number;
   readonly activation?: Activation;
   readonly publishedOrder: BodySection[];
@@ -126,13 +125,13 @@ function readRows(file: IndexedFile, at: Locator): IndexedRow[] {
 }
 
 /**
- * Channels after scaling: rounded up to a multiple of 8, but for a number that happens to be the channels of an anchor-based output
+ * Channels after scaling, but for a number that happens to be the channels of an anchor-based output
  * (a quirk that published weights depend on; it is decided by the file's nc).
  */
 function width(channels: number, { nc, anchors, width_multiple }: IndexedFile): number {
   const anchorCount = typeof anchors === "number" ? anchors : Math.floor((anchors[0]?.length ?? 0) / 2);
   if (channels === anchorCount * (nc + 5)) return channels;
-  return Math.ceil((channels * width_multiple) / WIDTH_MULTIPLE) * WIDTH_MULTIPLE;
+  return scaledWidth(channels, width_multiple);
 }
 
 function repeats(number: number, { depth_multiple }: IndexedFile): number {

@@ -3,7 +3,7 @@
  */
 import { LineCounter, isMap, isNode, isPair, isScalar, parseDocument, type Document } from "yaml";
 
-export interface YamlValue {
+interface YamlValue {
   readonly value: unknown;
   /** The line of the deepest part of the path that exists. */
   readonly lineOf: (keys: readonly PropertyKey[]) => number;

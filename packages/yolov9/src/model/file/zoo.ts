@@ -7,9 +7,9 @@ import { basename, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { z } from "zod";
-import { didYouMean } from "./did-you-mean.js";
+import { didYouMean } from "../did-you-mean.js";
 
-export const ZOO = fileURLToPath(new URL("../../src/model/zoo/", import.meta.url));
+const ZOO = fileURLToPath(new URL("../../../src/model/zoo/", import.meta.url));
 export const EXTENSION = ".yaml";
 const VARIANTS = "paper/variants.yaml";
 

@@ -9,11 +9,11 @@
 import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { z } from "zod";
-import { auxiliaryOptionsSchema, type AuxiliaryOptions } from "./auxiliary/options.js";
-import { withAuxiliary } from "./auxiliary/with-auxiliary.js";
-import { didYouMean } from "./did-you-mean.js";
+import { auxiliaryOptionsSchema, type AuxiliaryOptions } from "../auxiliary/options.js";
+import { withAuxiliary } from "../auxiliary/with-auxiliary.js";
+import { didYouMean } from "../did-you-mean.js";
 import { indexedModel, isIndexedFile } from "./indexed-file.js";
-import { planModel } from "./plan.js";
+import { planModel } from "../plan.js";
 import {
   HEADER_DEFAULTS,
   IMAGE,
@@ -25,12 +25,10 @@ import {
   type ModelSpec,
   type Row,
   type SectionName,
-} from "./spec.js";
+} from "../spec.js";
+import { scaledWidth } from "./widths.js";
 import { readYaml } from "./yaml-lines.js";
 import { EXTENSION, locateModel, shownPath, variantFile } from "./zoo.js";
-
-/** Scaled widths are rounded up to a multiple of this, as in the published models. */
-const WIDTH_MULTIPLE = 8;
 
 /** Either a block or a row to be like; which, is checked where rows are completed, since other files may change it. */
 const fileRowSchema = rowSchema.partial({ block: true }).extend({ like: z.string().optional() });
@@ -190,7 +188,7 @@ function scaled(row: FileRow, width: number): FileRow {
   if (width === 1) return row;
   const scale = (value: unknown): unknown => {
     if (Array.isArray(value)) return value.map(scale);
-    return typeof value === "number" ? Math.ceil((value * width) / WIDTH_MULTIPLE) * WIDTH_MULTIPLE : value;
+    return typeof value === "number" ? scaledWidth(value, width) : value;
   };
   const { options } = row;
   const channels = Object.entries(options).filter(([key]) => key === "out" || key === "hidden");
