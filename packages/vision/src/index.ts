@@ -13,6 +13,7 @@ export {
   LETTERBOX_PAD,
   letterboxImage,
   rgbFromPixels,
+  toPlanarBytes,
   toPlanarFloat,
   type LetterboxImageOptions,
   type Pixels,

@@ -37,7 +37,6 @@ async function val(command: Command): Promise<void> {
       names: dataset.names,
       imageSize,
       batchSize: config.batch,
-      loader: config.square ? undefined : new stage.RectangularBatches(samples, { imageSize, batchSize: config.batch }),
     });
     reportProblems(validation.problems);
     const folder = resultFolder(config.project, config.name ?? "val", config.existOk);
