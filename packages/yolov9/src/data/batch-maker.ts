@@ -169,7 +169,7 @@ function planesOf(buffer: SharedArrayBuffer, image: number, { width, height }: I
 
 /** A picture as planes, with grey around it where it does not fill them. */
 function place(picture: RgbImage, { width, height, padLeft, padTop }: LetterboxGeometry, out: Uint8Array): void {
-  if (picture.width === width && picture.height === height) return toPlanarBytes(picture, out);
-  out.fill(LETTERBOX_PAD);
-  toPlanarBytes(picture, out, { width, left: padLeft, top: padTop });
+  const fills = picture.width === width && picture.height === height;
+  if (!fills) out.fill(LETTERBOX_PAD);
+  toPlanarBytes(picture, out, fills ? undefined : { width, left: padLeft, top: padTop });
 }
