@@ -2,7 +2,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { evaluateBoxes } from "./coco-evaluator.js";
 import type { CocoFigures } from "./coco-figures.js";
-import { evaluationInputFromCoco, type CocoAnnotations, type CocoDetection } from "./coco-json.js";
+import { evaluationInputFromCoco } from "./coco-json.js";
+import type { CocoAnnotations, CocoDetection } from "./coco-rows.js";
 
 const FIXTURES = new URL("../../../../shared/fixtures/coco-eval/", import.meta.url);
 const fixturesPresent = existsSync(FIXTURES);
@@ -125,6 +126,8 @@ describe("evaluateBoxes", () => {
   it("gives -1 for pictures without objects and refuses lists of different length", () => {
     expect(evaluateBoxes([], []).AP).toBe(-1);
     expect(() => evaluateBoxes([{ boxes: [], classes: [] }], [])).toThrow("truth of 1 pictures but detections of 0");
+    const flags = { boxes: [0, 0, 9, 9], classes: [0], uncredited: [] };
+    expect(() => evaluateBoxes([flags], [{ boxes: [], classes: [], scores: [] }])).toThrow("1 flags and areas");
     expect(() => evaluateBoxes([{ boxes: [1, 2, 3], classes: [0] }], [{ boxes: [], classes: [], scores: [] }])).toThrow(
       "truth of picture 0: 1 classes need 4 box numbers",
     );

@@ -15,7 +15,7 @@ import {
   type MaskTruth,
   type ObjectFlags,
 } from "./evaluation-input.js";
-import { keypointSimilarity, PERSON_SIGMAS } from "./keypoint-similarity.js";
+import { keypointBox, keypointSimilarity, PERSON_SIGMAS } from "./keypoint-similarity.js";
 import { boxesOverlap, overlappingRleIou, rleArea, rleBox } from "./rle.js";
 
 export interface EvaluateBoxesOptions {
@@ -116,7 +116,7 @@ export function evaluateKeypoints(
   const images = truths.map((truth, i) =>
     evaluationImage(truth, detections[i]!, {
       truth: truth.areas ?? areasOf(truth.boxes),
-      found: detections[i]!.areas ?? detections[i]!.keypoints.map(keypointExtent),
+      found: detections[i]!.areas ?? areasOf(detections[i]!.keypoints.flatMap(keypointBox)),
     }),
   );
   return cocoKeypointResult({
@@ -135,18 +135,6 @@ export function evaluateKeypoints(
       }
     },
   });
-}
-
-/** Area of the box around all points, in square pixels. @param points [k*3] x y and anything */
-export function keypointExtent(points: ArrayLike<number>): number {
-  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let k = 0; k < points.length; k += 3) {
-    left = Math.min(left, points[k]!);
-    right = Math.max(right, points[k]!);
-    top = Math.min(top, points[k + 1]!);
-    bottom = Math.max(bottom, points[k + 1]!);
-  }
-  return points.length === 0 ? 0 : (right - left) * (bottom - top);
 }
 
 function checkPoints(

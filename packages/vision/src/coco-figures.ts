@@ -3,14 +3,8 @@
  * with what is settled in coco-precision.ts; here are only means.
  */
 
-import {
-  classPrecisions,
-  RECALL_POINTS,
-  type AreaRange,
-  type ClassPrecision,
-  type EvaluationSet,
-} from "./coco-precision.js";
-import { COCO_IOU_THRESHOLDS } from "./evaluation-input.js";
+import { classPrecisions, type AreaRange, type ClassPrecision, type EvaluationSet } from "./coco-precision.js";
+import { COCO_IOU_THRESHOLDS, RECALL_POINTS } from "./evaluation-input.js";
 
 /** Average precision and recall, 0 … 1, or -1 where there is no object to find. `AR10`: at most 10 detections a class and picture. */
 export interface CocoFigures {

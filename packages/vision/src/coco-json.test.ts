@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { evaluateCoco, type CocoAnnotation, type CocoAnnotations, type CocoDetection } from "./coco-json.js";
+import { evaluateCoco } from "./coco-json.js";
+import type { CocoAnnotation, CocoAnnotations, CocoDetection } from "./coco-rows.js";
 import { evaluationCases } from "./testing/coco-api.js";
 
 const BOX_FIGURES = ["AP", "AP50", "AP75", "APs", "APm", "APl", "AR1", "AR10", "AR100", "ARs", "ARm", "ARl"];

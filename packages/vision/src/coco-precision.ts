@@ -1,10 +1,10 @@
 /**
  * Precision and recall over a set of pictures as the COCO API computes them, for anything that has classes, scores and a similarity.
- * It knows nothing of shapes: `box-set.ts` and its neighbours supply those as an `EvaluationSet` each.
+ * It knows nothing of shapes: coco-evaluator.ts supplies those as an `EvaluationSet` of each kind.
  */
 
 import { MATCH, matchDetections, MatchingSpace } from "./coco-matching.js";
-import { rowsByScore } from "./evaluation-input.js";
+import { RECALL_POINTS, rowsByScore } from "./evaluation-input.js";
 
 /** Objects and detections of one picture, without their shapes. */
 export interface EvaluationImage {
@@ -46,9 +46,6 @@ export interface PrecisionOptions {
   /** Ascending: so many detections of a class in a picture are looked at. */
   readonly maxDetections: readonly number[];
 }
-
-/** Number of recalls 0, 0.01 … 1 at which precision is sampled. */
-export const RECALL_POINTS = 101;
 
 /** Figures of one class; -1 where the class has no counted object in the range of areas. */
 export interface ClassPrecision {

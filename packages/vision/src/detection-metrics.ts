@@ -8,6 +8,7 @@ import { boxIou } from "./boxes.js";
 import {
   checkEvaluationInput,
   COCO_IOU_THRESHOLDS,
+  RECALL_POINTS,
   rowsByScore,
   type ImageDetections,
   type ImageTruth,
@@ -51,7 +52,6 @@ export interface DetectionMetrics extends DetectionFigures {
 const CONFIDENCE_POINTS = 1000;
 /** Width of the box filter that smooths F1, in confidence points: a tenth of them to either side. */
 const SMOOTHING_POINTS = 101;
-const RECALL_POINTS = 101;
 
 /**
  * Measure detections, boxes x1 y1 x2 y2.

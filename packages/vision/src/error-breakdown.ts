@@ -3,9 +3,16 @@
  * and the gain is that kind's cost. Costs do not add up to what is missing: errors hide one another.
  */
 
-import { RECALL_POINTS, sampleEnvelope } from "./coco-precision.js";
+import { sampleEnvelope } from "./coco-precision.js";
 import { judgeDetections, type JudgedDetection, type Verdict, type VerdictThresholds } from "./detection-verdicts.js";
-import { checkEvaluationInput, rowsByScore, type ImageDetections, type ImageTruth } from "./evaluation-input.js";
+import {
+  checkEvaluationInput,
+  countObjects,
+  RECALL_POINTS,
+  rowsByScore,
+  type ImageDetections,
+  type ImageTruth,
+} from "./evaluation-input.js";
 
 export const ERROR_KINDS = ["localisation", "classification", "both", "duplicate", "background", "missed"] as const;
 export type ErrorKind = (typeof ERROR_KINDS)[number];
@@ -38,7 +45,7 @@ export function errorBreakdown(
 ): ErrorBreakdown {
   checkEvaluationInput(truths, detections);
   const entries = truths.flatMap((truth, image) => entriesOf(image, truth, detections[image]!, thresholds));
-  const objects = countObjects(truths);
+  const objects = countObjects(truths, ({ crowd }, g) => crowd?.[g] === 1);
   const missed = missedObjects(truths, entries);
   const AP50 = averagePrecision(entries, objects);
   const gain = (changed: readonly Entry[], left: ReadonlyMap<number, number> = objects) =>
@@ -84,17 +91,6 @@ function entriesOf(image: number, truth: ImageTruth, found: ImageDetections, thr
   return judgeDetections(truth, found, thresholds)
     .filter(({ verdict }) => verdict !== "excused")
     .map(entry);
-}
-
-/** Counted objects of each class that has any. */
-function countObjects(truths: readonly ImageTruth[]): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (const { classes, crowd } of truths) {
-    for (let g = 0; g < classes.length; g++) {
-      if (crowd?.[g] !== 1) counts.set(classes[g]!, (counts.get(classes[g]!) ?? 0) + 1);
-    }
-  }
-  return counts;
 }
 
 /** Classes of the objects that nothing hit, and of those among them that no error of place or class is about. */

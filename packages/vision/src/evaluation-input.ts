@@ -14,7 +14,7 @@ export interface ObjectFlags {
   readonly crowd?: ArrayLike<number> | undefined;
   /** [n] 1 where the row is not counted for another reason; it excuses one detection. Default the crowds. */
   readonly ignored?: ArrayLike<number> | undefined;
-  /** [n] 1 where the row counts but earns its detection nothing: a quirk of COCO's API, see coco-json.ts. Default none. */
+  /** [n] 1 where the row counts but earns its detection nothing: a quirk of COCO's API, see coco-json.ts's `annotationsNumberedZero`. Default none. */
   readonly uncredited?: ArrayLike<number> | undefined;
   /** [n] areas in square pixels, which decide between small, medium and large. Default: of the shapes. */
   readonly areas?: ArrayLike<number> | undefined;
@@ -69,6 +69,9 @@ export const COCO_IOU_THRESHOLDS: readonly number[] = Array.from({ length: 10 },
   i === 9 ? 0.95 : 0.5 + i * ((0.95 - 0.5) / 9),
 );
 
+/** Number of recalls 0, 0.01 … 1 at which precision is sampled. */
+export const RECALL_POINTS = 101;
+
 interface Shapes {
   readonly boxes?: ArrayLike<number>;
   readonly masks?: readonly Rle[];
@@ -86,12 +89,12 @@ export function checkEvaluationInput(
     );
   }
   for (const [image, truth] of truths.entries()) {
-    const { classes, crowd, ignored, areas } = truth;
+    const { classes, crowd, ignored, uncredited, areas } = truth;
     const n = classes.length;
-    const flags = [crowd, ignored, areas].every((values) => (values ?? classes).length === n);
+    const flags = [crowd, ignored, uncredited, areas].every((values) => (values ?? classes).length === n);
     if (!flags || !shapesFit(truth, n)) {
       throw new RangeError(
-        `truth of picture ${image}: ${n} classes need ${shapesNeeded(truth, n)}, ${n} crowd flags and areas`,
+        `truth of picture ${image}: ${n} classes need ${shapesNeeded(truth, n)}, ${n} flags and areas`,
       );
     }
   }
@@ -112,6 +115,21 @@ function shapesFit({ boxes, masks, keypoints }: Shapes, n: number): boolean {
 function shapesNeeded({ masks, keypoints }: Shapes, n: number): string {
   if (masks !== undefined) return `${n} masks`;
   return keypoints === undefined ? `${n * 4} box numbers` : `${n} lists of keypoints`;
+}
+
+/** Objects of each class that has any, those left out for which `isExcused`. */
+export function countObjects(
+  truths: readonly ImageTruth[],
+  isExcused: (truth: ImageTruth, row: number) => boolean,
+): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const truth of truths) {
+    for (let row = 0; row < truth.classes.length; row++) {
+      const classId = truth.classes[row]!;
+      if (!isExcused(truth, row)) counts.set(classId, (counts.get(classId) ?? 0) + 1);
+    }
+  }
+  return counts;
 }
 
 /** Row numbers by score, best first; equal scores keep their order. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { letterboxImage, rgbFromPixels, toPlanarFloat } from "./image.js";
+import { letterboxImage, rgbFromPixels, toPlanarBytes, toPlanarFloat } from "./image.js";
 import { resizeArea, resizeBilinear } from "./resize.js";
 
 const noise = { data: Uint8Array.from({ length: 8 * 4 * 3 }, (_, i) => (i * 97) & 255), width: 8, height: 4 };
@@ -56,5 +56,21 @@ describe("toPlanarFloat", () => {
 
   it("refuses an output that is too short", () => {
     expect(() => toPlanarFloat(noise, new Float32Array(95))).toThrow("95 floats, but 96");
+  });
+});
+
+describe("toPlanarBytes", () => {
+  const image = { data: Uint8Array.of(1, 2, 3, 4, 5, 6), width: 2, height: 1 };
+
+  it("separates the colours", () => {
+    const out = new Uint8Array(6);
+    toPlanarBytes(image, out);
+    expect([...out]).toEqual([1, 4, 2, 5, 3, 6]);
+  });
+
+  it("writes into a rectangle of larger planes and leaves the rest", () => {
+    const out = new Uint8Array(18).fill(9);
+    toPlanarBytes(image, out, { width: 3, left: 1, top: 1 });
+    expect([...out]).toEqual([9, 9, 9, 9, 1, 4, 9, 9, 9, 9, 2, 5, 9, 9, 9, 9, 3, 6]);
   });
 });

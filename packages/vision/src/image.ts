@@ -100,6 +100,28 @@ export function toPlanarFloat(image: RgbImage, out: Float32Array, offset = 0): v
   }
 }
 
+/**
+ * Write a picture as planes R, G, B of bytes, or into a rectangle of larger planes.
+ * @param out [3, height, planes.width]; what lies outside of the rectangle stays as it is
+ * @param planes width of the planes and where in them the picture's upper left corner is. Default: the picture fills them
+ */
+export function toPlanarBytes(
+  { data, width, height }: RgbImage,
+  out: Uint8Array,
+  planes: { readonly width: number; readonly left: number; readonly top: number } = { width, left: 0, top: 0 },
+): void {
+  const plane = out.length / 3;
+  let from = 0;
+  for (let y = 0; y < height; y++) {
+    const row = (planes.top + y) * planes.width + planes.left;
+    for (let to = row; to < row + width; to++, from += 3) {
+      out[to] = data[from]!;
+      out[to + plane] = data[from + 1]!;
+      out[to + 2 * plane] = data[from + 2]!;
+    }
+  }
+}
+
 function checkSize({ data, width, height }: RgbImage, channels: number): void {
   if (!(Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0)) {
     throw new RangeError(`image of ${width}x${height}: width and height must be positive integers`);

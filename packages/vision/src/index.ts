@@ -13,6 +13,7 @@ export {
   LETTERBOX_PAD,
   letterboxImage,
   rgbFromPixels,
+  toPlanarBytes,
   toPlanarFloat,
   type LetterboxImageOptions,
   type Pixels,
@@ -50,16 +51,12 @@ export {
   COCO_IOU_TYPES,
   evaluateCoco,
   evaluationInputFromCoco,
-  rleFromCoco,
-  type CocoAnnotation,
-  type CocoAnnotations,
-  type CocoDetection,
   type CocoEvaluation,
-  type CocoImageId,
   type CocoIouType,
-  type CocoSegmentation,
   type EvaluateCocoOptions,
 } from "./coco-json.js";
+export type { CocoAnnotation, CocoAnnotations, CocoDetection, CocoImageId } from "./coco-rows.js";
+export { rleFromCoco, type CocoSegmentation } from "./coco-segmentation.js";
 export { keypointSimilarity, PERSON_SIGMAS, type AnnotatedKeypoints } from "./keypoint-similarity.js";
 export {
   detectionMetrics,

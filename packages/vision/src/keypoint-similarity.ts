@@ -46,3 +46,16 @@ export function keypointSimilarity(
   }
   return count === 0 ? 0 : sum / count;
 }
+
+/** The box around all points: x y w h, all 0 where there is none. @param points [k*3] x, y and anything */
+export function keypointBox(points: ArrayLike<number>): [x: number, y: number, width: number, height: number] {
+  if (points.length === 0) return [0, 0, 0, 0];
+  let [left, top, right, bottom] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (let k = 0; k < points.length; k += 3) {
+    left = Math.min(left, points[k]!);
+    right = Math.max(right, points[k]!);
+    top = Math.min(top, points[k + 1]!);
+    bottom = Math.max(bottom, points[k + 1]!);
+  }
+  return [left, top, right - left, bottom - top];
+}

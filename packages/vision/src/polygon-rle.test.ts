@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { rleFromCoco, type CocoAnnotation, type CocoAnnotations } from "./coco-json.js";
+import type { CocoAnnotation, CocoAnnotations } from "./coco-rows.js";
+import { rleFromCoco } from "./coco-segmentation.js";
 import { rleFromBox, rleFromPolygon, rleFromPolygons } from "./polygon-rle.js";
 import { maskFromRle, rleArea, rleBox } from "./rle.js";
 import { rleToString } from "./rle-string.js";

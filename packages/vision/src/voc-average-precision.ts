@@ -5,7 +5,13 @@
  */
 
 import { boxIou } from "./boxes.js";
-import { checkEvaluationInput, rowsByScore, type ImageDetections, type ImageTruth } from "./evaluation-input.js";
+import {
+  checkEvaluationInput,
+  countObjects,
+  rowsByScore,
+  type ImageDetections,
+  type ImageTruth,
+} from "./evaluation-input.js";
 
 export interface VocOptions {
   /** Least overlap of a hit. Default 0.5. */
@@ -44,7 +50,7 @@ export function vocAveragePrecision(
   const corners = (boxes: ArrayLike<number>) => (boxFormat === "xyxy" ? boxes : xyxyFromXywh(boxes));
   const truthBoxes = truths.map(({ boxes }) => corners(boxes));
   const foundBoxes = detections.map(({ boxes }) => corners(boxes));
-  const objects = countObjects(truths);
+  const objects = countObjects(truths, isDifficult);
   const perClass = [...objects]
     .sort(([a], [b]) => a - b)
     .map(([classId, count]) => {
@@ -62,17 +68,6 @@ export function vocAveragePrecision(
 
 function isDifficult({ crowd, ignored }: ImageTruth, row: number): boolean {
   return crowd?.[row] === 1 || ignored?.[row] === 1;
-}
-
-/** Counted objects of each class that has any. */
-function countObjects(truths: readonly ImageTruth[]): Map<number, number> {
-  const counts = new Map<number, number>();
-  for (const truth of truths) {
-    for (let g = 0; g < truth.classes.length; g++) {
-      if (!isDifficult(truth, g)) counts.set(truth.classes[g]!, (counts.get(truth.classes[g]!) ?? 0) + 1);
-    }
-  }
-  return counts;
 }
 
 /** Whether each counted detection of the class is a hit, best first. */

@@ -122,7 +122,6 @@ export {
   cocoResults,
   openPredictor,
   OnnxPredictor,
-  RectangularBatches,
   resultTable,
   TorchPredictor,
   validate,

@@ -1,4 +1,4 @@
-/** The folder that a detection or validation run writes into. */
+/** The folder that a training, validation or detection run writes into. */
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 

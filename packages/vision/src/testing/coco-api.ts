@@ -4,7 +4,8 @@
  */
 
 import { readFileSync } from "node:fs";
-import type { CocoAnnotations, CocoDetection, CocoIouType } from "../coco-json.js";
+import type { CocoIouType } from "../coco-json.js";
+import type { CocoAnnotations, CocoDetection } from "../coco-rows.js";
 
 export interface EvaluationCase {
   readonly iouType: CocoIouType;

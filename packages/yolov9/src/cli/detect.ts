@@ -28,10 +28,7 @@ async function detect(sources: readonly string[], command: Command): Promise<voi
   const paths = await stage.expandSources(sources);
   const predictor = await openPredictor(config.weights, config);
   const detector = new stage.PictureDetector(predictor, { ...config, ...stage.inputSizeOf(predictor, config.imgsz) });
-  const files = new stage.ResultFiles(
-    stage.resultFolder(config.project, config.name ?? "detect", config.existOk),
-    config,
-  );
+  const files = new stage.ResultFiles(stage.resultFolder(config.project, config.name, config.existOk), config);
   const say = json === true ? note : console.log;
   const found: DetectedImage[] = [];
   try {

@@ -37,10 +37,9 @@ async function val(command: Command): Promise<void> {
       names: dataset.names,
       imageSize,
       batchSize: config.batch,
-      loader: config.square ? undefined : new stage.RectangularBatches(samples, { imageSize, batchSize: config.batch }),
     });
     reportProblems(validation.problems);
-    const folder = resultFolder(config.project, config.name ?? "val", config.existOk);
+    const folder = resultFolder(config.project, config.name, config.existOk);
     const { result, collector } = validation;
     const analysis = stage.analyse(validation, dataset.names, config.worst);
     if (config.report) await stage.writeValidationFolder(folder, config, dataset.names, result, analysis);

@@ -45,6 +45,20 @@ export const maxDetections = z.int().min(1).default(300).describe("most detectio
 
 export const model = z.string().describe("zoo name (yolov9-t, gelan-t, ...) or path of a model YAML file");
 
+/** For commands on trained weights. */
+export const modelOfWeights = model
+  .optional()
+  .describe("zoo name or YAML file; needed where the weights are bare tensors without a model inside");
+
+export const resultProject = z.string().min(1).describe("folder that holds the results");
+
+export const resultName = z.string().min(1).describe("folder of this result inside the project; numbered when taken");
+
+export const existOk = z
+  .boolean()
+  .default(false)
+  .describe("write into an existing folder instead of a new numbered one");
+
 export const weights = z
   .string()
   .min(1)

@@ -1,13 +1,23 @@
 /** Configuration of `detect`: trained weights on files, folders and globs. The sources themselves are the command's arguments. */
 import { z } from "zod";
-import { confidence, device, iou, maxDetections, model, ownImageSize, threads, weights } from "./common-fields.js";
+import {
+  confidence,
+  device,
+  existOk,
+  iou,
+  maxDetections,
+  modelOfWeights,
+  ownImageSize,
+  resultName,
+  resultProject,
+  threads,
+  weights,
+} from "./common-fields.js";
 import { agnostic, nms, nmsSigma } from "./nms-fields.js";
 
 export const DetectConfig = z.strictObject({
   weights,
-  model: model
-    .optional()
-    .describe("zoo name or YAML file; needed where the weights are bare tensors without a model inside"),
+  model: modelOfWeights,
   imgsz: ownImageSize,
   confidence: confidence.default(0.25),
   iou: iou.default(0.45),
@@ -16,9 +26,9 @@ export const DetectConfig = z.strictObject({
   agnostic,
   nms,
   nmsSigma,
-  project: z.string().min(1).default("runs/detect").describe("folder that holds the results"),
-  name: z.string().min(1).optional().describe("folder of this result inside the project; numbered when left out"),
-  existOk: z.boolean().default(false).describe("write into an existing folder instead of a new numbered one"),
+  project: resultProject.default("runs/detect"),
+  name: resultName.default("detect"),
+  existOk,
   images: z.boolean().default(true).describe("write annotated images"),
   saveTxt: z.boolean().default(false).describe("write a label file for each image: class and box as fractions"),
   saveConf: z.boolean().default(false).describe("end the rows of those label files with the score"),

@@ -4,10 +4,13 @@ import {
   confidence,
   data,
   device,
+  existOk,
   iou,
   maxDetections,
-  model,
+  modelOfWeights,
   ownImageSize,
+  resultName,
+  resultProject,
   threads,
   weights,
   workers,
@@ -18,9 +21,7 @@ export const SPLITS = ["train", "val", "test"] as const;
 
 export const ValConfig = z.strictObject({
   weights,
-  model: model
-    .optional()
-    .describe("zoo name or YAML file; needed where the weights are bare tensors without a model inside"),
+  model: modelOfWeights,
   data,
   split: z.enum(SPLITS).default("val").describe("which images"),
   imgsz: ownImageSize,
@@ -39,9 +40,9 @@ export const ValConfig = z.strictObject({
     .boolean()
     .default(false)
     .describe("look at every image three times: full size, mirrored and smaller, small"),
-  project: z.string().min(1).default("runs/val").describe("folder that holds the results"),
-  name: z.string().min(1).optional().describe("folder of this result inside the project; numbered when left out"),
-  existOk: z.boolean().default(false).describe("write into an existing folder instead of a new numbered one"),
+  project: resultProject.default("runs/val"),
+  name: resultName.default("val"),
+  existOk,
   report: z.boolean().default(true).describe("write results.json, plots and report.html into that folder"),
   worst: z.int().min(0).max(200).default(12).describe("images with the most errors to show in the report"),
   device,

@@ -3,11 +3,13 @@
  * same class runs in the main thread and in workers; nothing here depends on which.
  */
 
-import { letterboxGeometry, toLetterbox, xyxyToCxcywh } from "@yolov9/vision";
+import { LETTERBOX_PAD, toLetterbox, toPlanarBytes, xyxyToCxcywh } from "@yolov9/vision";
+import type { LetterboxGeometry, RgbImage } from "@yolov9/vision";
 
 import type { AugmentConfig } from "./augment/config.js";
 import { plannedPictures, planSample } from "./augment/plan.js";
 import { Renderer, type ImageShape, type Picture } from "./augment/render.js";
+import { evaluationGeometry } from "./evaluation-geometry.js";
 import { PictureStore, type Preparation, type SharedPictures } from "./picture-store.js";
 import type { Problem } from "./sample.js";
 import { rowsOf, type SampleTable } from "./sample-table.js";
@@ -21,6 +23,8 @@ export interface BatchSetup {
   /** Present for training; absent for evaluation, which letterboxes. */
   readonly augment?: AugmentConfig;
   readonly scaleUp: boolean;
+  /** Evaluation: whether batches are rectangles. Default false: squares. */
+  readonly rect?: boolean;
   /** Whether training batches say the outlines of their objects. */
   readonly outlines: boolean;
   /** Index of each keypoint in a mirror image. */
@@ -53,8 +57,10 @@ export function preparationOf({
   augment,
   imageSize,
   scaleUp,
-}: Pick<BatchSetup, "augment" | "imageSize" | "scaleUp">): Preparation {
-  return augment ? { kind: "fit", imageSize } : { kind: "letterbox", imageSize, scaleUp };
+  rect = false,
+}: Pick<BatchSetup, "augment" | "imageSize" | "scaleUp" | "rect">): Preparation {
+  if (augment) return { kind: "fit", imageSize };
+  return rect ? { kind: "rect", imageSize } : { kind: "letterbox", imageSize, scaleUp };
 }
 
 export class BatchMaker {
@@ -71,7 +77,7 @@ export class BatchMaker {
   /** @throws Error when training finds no image that can be decoded */
   async make(job: BatchJob): Promise<BatchResult> {
     const { augment } = this.#setup;
-    const made = augment ? await this.#augmented(job, augment) : await this.#letterboxed(job);
+    const made = augment ? await this.#augmented(job, augment) : await this.#plain(job);
     return { ...made, problems: this.#store.takeProblems() };
   }
 
@@ -125,8 +131,8 @@ export class BatchMaker {
     throw new Error(`none of the ${count} images can be decoded (${first})`);
   }
 
-  async #letterboxed({ indices, buffer, shape }: BatchJob): Promise<Omit<BatchResult, "problems">> {
-    const { table, imageSize, scaleUp } = this.#setup;
+  async #plain({ indices, buffer, shape: { output } }: BatchJob): Promise<Omit<BatchResult, "problems">> {
+    const { table } = this.#setup;
     const found = await Promise.all(
       Array.from(indices, async (index) => ({ index, picture: await this.#store.get(index) })),
     );
@@ -135,14 +141,16 @@ export class BatchMaker {
     for (const { index, picture } of found) {
       if (!picture) continue;
       const image = kept.push(index) - 1;
-      interleavedToPlanes(picture.data, planesOf(buffer, image, shape.output));
-      const geometry = letterboxGeometry(table.widths[index]!, table.heights[index]!, imageSize, imageSize, {
-        scaleUp,
-      });
+      const source = { width: table.widths[index]!, height: table.heights[index]! };
+      const geometry = evaluationGeometry(source, output, this.#setup);
+      place(picture, geometry, planesOf(buffer, image, output));
       const { boxes, classes } = rowsOf(table, index);
       const centred = xyxyToCxcywh(toLetterbox(boxes, geometry));
       classes.forEach((classIndex, row) => {
-        rows.push(image, classIndex, ...centred.subarray(row * 4, row * 4 + 4).map((value) => value / imageSize));
+        const fractions = centred
+          .subarray(row * 4, row * 4 + 4)
+          .map((value, side) => value / (side % 2 === 0 ? output.width : output.height));
+        rows.push(image, classIndex, ...fractions);
       });
     }
     return {
@@ -159,11 +167,9 @@ function planesOf(buffer: SharedArrayBuffer, image: number, { width, height }: I
   return new Uint8Array(buffer, image * bytes, bytes);
 }
 
-function interleavedToPlanes(rgb: Uint8Array | Uint8ClampedArray, out: Uint8Array): void {
-  const plane = out.length / 3;
-  for (let pixel = 0, from = 0; pixel < plane; pixel++, from += 3) {
-    out[pixel] = rgb[from]!;
-    out[pixel + plane] = rgb[from + 1]!;
-    out[pixel + 2 * plane] = rgb[from + 2]!;
-  }
+/** A picture as planes, with grey around it where it does not fill them. */
+function place(picture: RgbImage, { width, height, padLeft, padTop }: LetterboxGeometry, out: Uint8Array): void {
+  const fills = picture.width === width && picture.height === height;
+  if (!fills) out.fill(LETTERBOX_PAD);
+  toPlanarBytes(picture, out, fills ? undefined : { width, left: padLeft, top: padTop });
 }

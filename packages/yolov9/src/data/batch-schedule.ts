@@ -17,6 +17,8 @@ export interface ScheduleOptions {
   readonly dropLast: boolean;
   /** Whether batches are made of images of like aspect ratio and as narrow as these allow. */
   readonly rect: boolean;
+  /** Cells of padding that either side of a rectangle has before it is rounded up. Default 0. */
+  readonly padCells?: number;
   /** Each batch is up to this fraction smaller or larger than `imageSize`; 0 for none. */
   readonly multiScale: number;
 }
@@ -60,8 +62,9 @@ export class BatchSchedule {
 
   /** Pixels of the largest image that any epoch may have. */
   get mostPixels(): number {
-    const { imageSize, multiScale } = this.#options;
-    const side = multiScale === 0 ? imageSize : roundUp(imageSize * (1 + multiScale));
+    const { imageSize, multiScale, padCells = 0 } = this.#options;
+    const square = multiScale === 0 && padCells === 0;
+    const side = square ? imageSize : roundUp(imageSize * (1 + multiScale) + padCells * STRIDE);
     return side * side;
   }
 
@@ -100,17 +103,14 @@ function roundUp(side: number): number {
 }
 
 /** Batches of neighbours in the order of height / width; each is as narrow as its widest and as low as its highest image allow. */
-function rectangularGroups(sizes: readonly Size[], { batchSize, imageSize }: ScheduleOptions) {
+function rectangularGroups(sizes: readonly Size[], { batchSize, imageSize, padCells = 0 }: ScheduleOptions) {
+  const side = (share: number) => roundUp(imageSize * Math.min(1, share) + padCells * STRIDE);
   const ratios = sizes.map(({ width, height }) => height / width);
   const order = Int32Array.from(ratios.keys()).sort((a, b) => ratios[a]! - ratios[b]! || a - b);
   return Array.from({ length: Math.ceil(order.length / batchSize) }, (_, batch) => {
     const indices = order.slice(batch * batchSize, (batch + 1) * batchSize);
     const lowest = ratios[indices[0]!]!;
     const highest = ratios[indices.at(-1)!]!;
-    const size = {
-      width: roundUp(imageSize * Math.min(1, 1 / lowest)),
-      height: roundUp(imageSize * Math.min(1, highest)),
-    };
-    return { indices, size };
+    return { indices, size: { width: side(1 / lowest), height: side(highest) } };
   });
 }

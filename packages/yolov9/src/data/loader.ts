@@ -1,17 +1,18 @@
 /**
  * Batches of images and targets, made ahead of their use by worker threads. Results depend on (samples, options, epoch) and never on the
- * number of workers. With `augment` it serves training; without, evaluation: letterboxed squares and the geometry that leads back.
+ * number of workers. With `augment` it serves training; without, evaluation: letterboxed squares, or rectangles, and the geometry that leads back.
  */
 
 import { availableParallelism } from "node:os";
 
-import { letterboxGeometry, type LetterboxGeometry } from "@yolov9/vision";
+import type { LetterboxGeometry } from "@yolov9/vision";
 
 import type { Targets } from "../loss/targets.js";
 import type { AugmentConfig } from "./augment/config.js";
 import type { ImageShape } from "./augment/render.js";
 import { preparationOf, type BatchResult, type BatchSetup } from "./batch-maker.js";
 import { BatchSchedule } from "./batch-schedule.js";
+import { evaluationGeometry } from "./evaluation-geometry.js";
 import type { DiskBudget } from "./picture-disk.js";
 import { sharePictures } from "./picture-store.js";
 import { packSamples } from "./sample-table.js";
@@ -32,7 +33,10 @@ export interface LoaderOptions {
   readonly shuffle?: boolean;
   /** Whether a last batch that is not full is left out. Default false. */
   readonly dropLast?: boolean;
-  /** Training: whether batches are made of images of like aspect ratio and as narrow as these allow, without mosaic. Default false. */
+  /**
+   * Whether batches are made of images of like aspect ratio and as narrow as these allow: in training without mosaic, in evaluation with half a
+   * cell of padding, as the published figures were measured. Default false.
+   */
   readonly rect?: boolean;
   /** Training: each batch is up to this fraction smaller or larger than `imageSize`. Default 0. */
   readonly multiScale?: number;
@@ -40,7 +44,7 @@ export interface LoaderOptions {
   readonly outlines?: boolean;
   /** Index of each keypoint in a mirror image. Default: they keep their places. */
   readonly keypointFlip?: readonly number[];
-  /** Evaluation: whether small pictures are enlarged. Default true. */
+  /** Evaluation in squares: whether small pictures are enlarged. Default true. */
   readonly letterbox?: { readonly scaleUp?: boolean };
   /** Most bytes of decoded pictures that are kept between epochs. Default 2 GiB, at most half of the free memory. */
   readonly cacheBytes?: number;
@@ -74,6 +78,8 @@ export interface EpochOptions {
 
 const DEFAULT_CACHE_BYTES = 2 * 1024 ** 3;
 const DEFAULT_MOST_WORKERS = 4;
+/** Padding of rectangles in the published evaluation. */
+const EVALUATION_PAD_CELLS = 0.5;
 
 export class Loader {
   readonly #samples: readonly Sample[];
@@ -99,12 +105,13 @@ export class Loader {
     this.#options = options;
     this.#workers = options.workers ?? Math.min(availableParallelism(), DEFAULT_MOST_WORKERS);
     const table = packSamples(samples);
-    const { outlines = false, keypointFlip } = options;
+    const { outlines = false, keypointFlip, rect = false } = options;
     const common = {
       imageSize,
       seed,
       scaleUp,
       outlines,
+      rect,
       ...(augment && { augment }),
       ...(keypointFlip && { keypointFlip }),
     };
@@ -120,7 +127,8 @@ export class Loader {
       seed,
       shuffle: options.shuffle ?? false,
       dropLast: options.dropLast ?? false,
-      rect: augment !== undefined && (options.rect ?? false),
+      rect,
+      padCells: rect && !augment ? EVALUATION_PAD_CELLS : 0,
       multiScale: augment === undefined ? 0 : (options.multiScale ?? 0),
     });
   }
@@ -213,8 +221,6 @@ export class Loader {
     buffer: SharedArrayBuffer,
     { output }: ImageShape,
   ): Batch {
-    const { imageSize, augment } = this.#options;
-    const { scaleUp } = this.#setup;
     const samples = Array.from(indices, (index) => this.#samples[index]!);
     return {
       images: new Uint8Array(buffer, 0, indices.length * 3 * output.width * output.height),
@@ -224,9 +230,7 @@ export class Loader {
       outlines,
       keypoints,
       samples,
-      geometries: augment
-        ? []
-        : samples.map(({ width, height }) => letterboxGeometry(width, height, imageSize, imageSize, { scaleUp })),
+      geometries: this.#setup.augment ? [] : samples.map((sample) => evaluationGeometry(sample, output, this.#setup)),
     };
   }
 }

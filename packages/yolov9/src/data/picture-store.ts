@@ -3,7 +3,7 @@
  * budget reaches. Whoever needs a picture first decodes it; two threads that do so at once write the same bytes.
  */
 
-import { letterboxImage, resizeBilinear, type RgbImage } from "@yolov9/vision";
+import { letterboxImage, resizeArea, resizeBilinear, type RgbImage } from "@yolov9/vision";
 
 import { decodeImage } from "./decode.js";
 import { describeImageError } from "./image-files.js";
@@ -15,6 +15,8 @@ import type { SampleTable } from "./sample-table.js";
 export type Preparation =
   /** Longer side = imageSize, for augmentation. */
   | { readonly kind: "fit"; readonly imageSize: number }
+  /** The same, areas averaged where the picture shrinks, for evaluation in rectangles. */
+  | { readonly kind: "rect"; readonly imageSize: number }
   /** Letterboxed to a square of imageSize, for evaluation. */
   | { readonly kind: "letterbox"; readonly imageSize: number; readonly scaleUp: boolean };
 
@@ -154,6 +156,8 @@ export class PictureStore {
       return letterboxImage(image, imageSize, imageSize, { scaleUp, kernel: "auto" }).image;
     }
     const fitted = fittedSize(width, height, imageSize);
-    return resizeBilinear(image, fitted.width, fitted.height);
+    const shrinks = Math.max(width, height) > imageSize;
+    const resize = preparation.kind === "rect" && shrinks ? resizeArea : resizeBilinear;
+    return resize(image, fitted.width, fitted.height);
   }
 }

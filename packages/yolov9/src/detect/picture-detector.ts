@@ -2,7 +2,14 @@
  * A picture file in, detections in the picture's own pixels out, with any predictor: decode, letterbox, predict, suppress, map back.
  * The same decoding and letterbox as in validation, so that the same weights find the same boxes.
  */
-import { fromLetterbox, letterboxImage, nonMaxSuppression, type Detections, type RgbImage } from "@yolov9/vision";
+import {
+  fromLetterbox,
+  letterboxImage,
+  nonMaxSuppression,
+  toPlanarBytes,
+  type Detections,
+  type RgbImage,
+} from "@yolov9/vision";
 import { decodeImage } from "../data/index.js";
 import { suppressionOf, type SuppressionOptions } from "../validate/detection-collector.js";
 import type { Predictor } from "../validate/predictor.js";
@@ -48,7 +55,8 @@ export class PictureDetector {
     const { width, height, classes } = this.#options;
     const started = performance.now();
     const { image, geometry } = letterboxImage(picture, width, height, { kernel: "auto" });
-    const images = planes(image.data);
+    const images = new Uint8Array(image.data.length);
+    toPlanarBytes(image, images);
     const prepared = performance.now();
     const { values, anchors } = await this.#predictor.predict({ images, batchSize: 1, width, height });
     const predicted = performance.now();
@@ -80,16 +88,4 @@ export class PictureDetector {
       };
     });
   }
-}
-
-/** Interleaved RGB to planes R, G, B. */
-function planes(rgb: Uint8Array | Uint8ClampedArray): Uint8Array {
-  const size = rgb.length / 3;
-  const out = new Uint8Array(rgb.length);
-  for (let pixel = 0, from = 0; pixel < size; pixel++, from += 3) {
-    out[pixel] = rgb[from]!;
-    out[pixel + size] = rgb[from + 1]!;
-    out[pixel + 2 * size] = rgb[from + 2]!;
-  }
-  return out;
 }

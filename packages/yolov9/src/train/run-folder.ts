@@ -4,6 +4,7 @@ import { basename, dirname, join, resolve } from "node:path";
 import { stringify } from "yaml";
 import { ConfigError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
+import { resultFolder } from "../result-folder.js";
 import { writeWhole } from "./results.js";
 
 export class RunFolder {
@@ -37,18 +38,10 @@ export class RunFolder {
   }
 }
 
-/**
- * The folder of a new run: project/name, with a number behind the name when it is taken and `existOk` is off. Without a name the model's
- * is used.
- */
+/** The folder of a new run, see `resultFolder`. Without a name the model's is used. */
 export function newRunFolder({ project, name, model, existOk }: TrainConfig): RunFolder {
   const stem = name ?? basename(model).replace(/\.ya?ml$/, "");
-  const first = join(project, stem);
-  if (existOk || !existsSync(first)) return new RunFolder(first);
-  for (let number = 2; ; number++) {
-    const numbered = `${first}-${number}`;
-    if (!existsSync(numbered)) return new RunFolder(numbered);
-  }
+  return new RunFolder(resultFolder(project, stem, existOk));
 }
 
 /**

@@ -5,7 +5,6 @@
 import {
   calibration,
   confusionMatrix,
-  detectionMetrics,
   ERROR_KINDS,
   errorBreakdown,
   judgeDetections,
@@ -18,7 +17,7 @@ import {
   type Verdict,
 } from "@yolov9/vision";
 import type { Sample } from "../data/index.js";
-import type { ValidationResult } from "./result.js";
+import { figure, type ValidationResult } from "./result.js";
 import type { Validation } from "./validate.js";
 
 export interface SizeFigures {
@@ -58,7 +57,7 @@ export interface ValidationAnalysis {
 
 /** @param worstCount images to keep for showing */
 export function analyse(
-  { result, collector: { samples, detections } }: Validation,
+  { result, collector: { samples, detections, metrics } }: Validation,
   names: readonly string[],
   worstCount: number,
 ): ValidationAnalysis {
@@ -69,7 +68,7 @@ export function analyse(
     errors: errorBreakdown(samples, detections),
     calibration: calibration(samples, detections),
     confusion: confusionMatrix(samples, detections, { classCount: names.length }),
-    curves: detectionMetrics(samples, detections).perClass.map((figures) => ({
+    curves: metrics.perClass.map((figures) => ({
       ...figures,
       name: names[figures.classId] ?? String(figures.classId),
     })),
@@ -128,7 +127,6 @@ function boxOf(boxes: ArrayLike<number>, row: number): [number, number, number, 
 /** Two lines for a terminal: what each kind of error costs, and Pascal VOC's figures. */
 export function analysisSummary({ errors, voc, calibration: { expectedError } }: ValidationAnalysis): string {
   const costs = ERROR_KINDS.map((kind) => `${kind} ${errors.errors[kind].cost.toFixed(3)}`);
-  const figure = (value: number) => (value < 0 ? "–" : value.toFixed(3));
   return [
     `errors, in AP50: ${costs.join(", ")}`,
     `VOC AP50 ${figure(voc.area)} (11 points ${figure(voc.elevenPoints)}), calibration error ${expectedError.toFixed(3)}`,

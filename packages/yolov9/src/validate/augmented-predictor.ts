@@ -2,7 +2,7 @@
  * Test-time augmentation: a predictor that looks at every image three times, at full size, mirrored and smaller, and smaller still, and gives
  * all predictions together in the pixels of the first look. Suppression afterwards sees them as one set and picks the best.
  */
-import { LETTERBOX_PAD, resizeBilinear } from "@yolov9/vision";
+import { LETTERBOX_PAD, resizeBilinear, toPlanarBytes } from "@yolov9/vision";
 import type { InputSize, PredictionInput, Predictions, Predictor } from "./predictor.js";
 
 interface View {
@@ -85,7 +85,7 @@ function lookAt({ images, batchSize, width, height }: PredictionInput, { scale, 
       scaledHeight,
     );
     const to = out.subarray(image * 3 * outWidth * outHeight, (image + 1) * 3 * outWidth * outHeight);
-    writePlanes(scaled, to, outWidth);
+    toPlanarBytes(scaled, to, { width: outWidth, left: 0, top: 0 });
   }
   const input = { images: out, batchSize, width: outWidth, height: outHeight };
   return { input, scaleX: scaledWidth / width, scaleY: scaledHeight / height };
@@ -101,22 +101,6 @@ function interleaved(planes: Uint8Array, width: number, mirrored: boolean): Uint
     for (let channel = 0; channel < 3; channel++) pixels[pixel * 3 + channel] = planes[channel * size + from]!;
   }
   return pixels;
-}
-
-function writePlanes(
-  { data, width, height }: { data: Uint8Array | Uint8ClampedArray; width: number; height: number },
-  planes: Uint8Array,
-  planeWidth: number,
-): void {
-  const size = planes.length / 3;
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const from = (y * width + x) * 3;
-      for (let channel = 0; channel < 3; channel++) {
-        planes[channel * size + y * planeWidth + x] = data[from + channel]!;
-      }
-    }
-  }
 }
 
 /** Boxes of a look in the pixels of the image, in place: rows cx, cy, w, h of every image. */

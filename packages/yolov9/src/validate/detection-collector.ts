@@ -4,6 +4,7 @@
  */
 import {
   detectionMetrics,
+  type DetectionMetrics,
   evaluateBoxes,
   fromLetterbox,
   nonMaxSuppression,
@@ -48,6 +49,7 @@ export class DetectionCollector {
   /** One entry a sample, boxes x1 y1 x2 y2 in pixels of the source image. */
   readonly detections: ImageDetections[] = [];
   readonly #options: SuppressionOptions & { readonly classCount: number };
+  #metrics: DetectionMetrics | undefined;
 
   constructor(options: SuppressionOptions & { readonly classCount: number }) {
     this.#options = options;
@@ -62,6 +64,7 @@ export class DetectionCollector {
     const { classCount } = this.#options;
     const suppression = suppressionOf(this.#options);
     const length = (4 + classCount) * anchors;
+    this.#metrics = undefined;
     for (const [i, sample] of samples.entries()) {
       const image = values.subarray(i * length, (i + 1) * length);
       const { boxes, scores, classes } = nonMaxSuppression(image, { ...suppression, classCount, anchors });
@@ -74,10 +77,15 @@ export class DetectionCollector {
     }
   }
 
+  /** Precision, recall and F1 of what is gathered so far, with their curves; computed once. */
+  get metrics(): DetectionMetrics {
+    return (this.#metrics ??= detectionMetrics(this.samples, this.detections));
+  }
+
   /** Everything but losses and speed. Crowds excuse detections that lie on them and are never counted as missed. */
   measure(names: readonly string[]): Omit<ValidationResult, "losses" | "speed"> {
     const coco = evaluateBoxes(this.samples, this.detections);
-    const atBestF1 = detectionMetrics(this.samples, this.detections);
+    const atBestF1 = this.metrics;
     const cocoOf = new Map(coco.perClass.map((figures) => [figures.classId, figures]));
     const imagesOf = this.#imagesOfClasses();
     const perClass = atBestF1.perClass.map(({ classId, objects, precision, recall, f1 }): ClassResult => {

@@ -11,8 +11,6 @@ export { resultSummary, resultTable, type ClassResult, type ValidationResult } f
 export { analyse, analysisSummary, type MarkedImage, type SizeFigures, type ValidationAnalysis } from "./analysis.js";
 export { AugmentedPredictor } from "./augmented-predictor.js";
 export { categoryIdsOf, COCO_CATEGORY_IDS } from "./coco-categories.js";
-export { RectangularBatches, rectangle, type RectangularOptions } from "./rectangular-batches.js";
-export type { EvaluationBatches } from "./validate.js";
 export { validationJson, writeValidationFolder } from "./validation-folder.js";
 export { validationPlots, type Plot } from "./validation-plots.js";
 export { validationReport, type ReportContent } from "./validation-report.js";

@@ -64,6 +64,7 @@ export function resultSummary(result: ValidationResult): string {
   return parts.join("\n");
 }
 
-function figure(value: number): string {
+/** A share as text; a dash where there is nothing to measure. */
+export function figure(value: number): string {
   return value < 0 ? "–" : value.toFixed(3);
 }

@@ -2,7 +2,7 @@
  * Validation: every image of a split through a predictor, suppression, and the figures. It drives loader, predictor and collector
  * and keeps the time; what each does is in their own files.
  */
-import { Loader, problemText, type Batch, type Problem, type Sample } from "../data/index.js";
+import { Loader, problemText, type Problem, type Sample } from "../data/index.js";
 import type { DetectionLoss } from "../loss/index.js";
 import type { DetectionModel } from "../model/index.js";
 import { LossMean, StageClock } from "./accumulators.js";
@@ -16,24 +16,18 @@ export const VALIDATION_SUPPRESSION: SuppressionOptions = { confidence: 0.001, i
 
 const DEFAULT_IMAGE_SIZE = 640;
 
-/** Where validation gets its letterboxed images from: a `Loader`, or `RectangularBatches`. */
-export interface EvaluationBatches {
-  batches(epoch: number): AsyncIterable<Batch>;
-  /** Images that could not be decoded so far. */
-  readonly problems: readonly Problem[];
-  close(): Promise<void>;
-}
-
 export interface ValidateOptions extends Partial<SuppressionOptions> {
   /** Class names of the data set. */
   readonly names: readonly string[];
-  /** Side of the square network input in pixels. */
+  /** Side of square network inputs in pixels, and longer side of images in rectangles. */
   readonly imageSize: number;
   readonly batchSize: number;
   /** Worker threads that decode. */
   readonly workers?: number | undefined;
-  /** Batches of the same samples, for those who validate often or not in squares. They are not closed. */
-  readonly loader?: EvaluationBatches | undefined;
+  /** False: images of like shape share a batch, padded to a rectangle as in the published evaluation. Default true. */
+  readonly square?: boolean | undefined;
+  /** A loader of the same samples, for those who validate often. It is not closed. */
+  readonly loader?: Loader | undefined;
   /** Called after every batch with the number of images done so far. */
   readonly onProgress?: ((done: number, total: number) => void) | undefined;
   /** Aborts between batches. */
@@ -83,13 +77,13 @@ export async function validate(
   }
 }
 
-/** A loader as validation wants it: in order, letterboxed to a square, every image once. */
+/** A loader as validation wants it: every image once, letterboxed to squares in order, or in rectangles. */
 export function evaluationLoader(
   samples: readonly Sample[],
-  options: { readonly imageSize: number; readonly batchSize: number; readonly workers?: number | undefined },
+  options: Pick<ValidateOptions, "imageSize" | "batchSize" | "workers" | "square">,
 ): Loader {
-  const { imageSize, batchSize, workers } = options;
-  return new Loader(samples, { imageSize, batchSize, ...(workers === undefined ? {} : { workers }) });
+  const { imageSize, batchSize, workers, square = true } = options;
+  return new Loader(samples, { imageSize, batchSize, rect: !square, ...(workers === undefined ? {} : { workers }) });
 }
 
 /**
@@ -112,7 +106,7 @@ interface Collected {
 
 async function collect(
   predictor: Predictor,
-  loader: EvaluationBatches,
+  loader: Loader,
   total: number,
   options: ValidateOptions,
 ): Promise<Collected> {

@@ -3,7 +3,7 @@
  * Only text is made here; images are shrunk by marked-images.ts and the file is written by validation-folder.ts.
  */
 import type { ValidationAnalysis } from "./analysis.js";
-import type { ValidationResult } from "./result.js";
+import { figure, type ValidationResult } from "./result.js";
 import type { Plot } from "./validation-plots.js";
 
 export interface ReportContent {
@@ -142,10 +142,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
     `<tr>${row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
   const header = head.some((cell) => cell !== "") ? `<thead>${cells(head, "th")}</thead>` : "";
   return `<table>${header}<tbody>${rows.map((row) => cells(row, "td")).join("\n")}</tbody></table>`;
-}
-
-function figure(value: number): string {
-  return value < 0 ? "–" : value.toFixed(3);
 }
 
 export function escapeHtml(text: string): string {

@@ -1,13 +1,15 @@
+/** Rectangular batches of an evaluation, as the published figures were measured: their sizes, pixels, targets, and the way back to the source. */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fromLetterbox } from "@yolov9/vision";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Batch, Sample } from "../data/index.js";
-import { RectangularBatches, rectangle } from "./rectangular-batches.js";
+import { BatchSchedule } from "./batch-schedule.js";
+import { Loader, type Batch, type LoaderOptions } from "./loader.js";
+import type { Sample } from "./sample.js";
 
-describe("rectangle", () => {
+describe("a rectangle", () => {
   it.each([
     ["640 x 480 images", [[640, 480]], { width: 672, height: 512 }],
     ["a flat and a less flat one", [[640, 320], [640, 480]], { width: 672, height: 512 }],
@@ -15,11 +17,15 @@ describe("rectangle", () => {
     ["flat and tall ones together", [[640, 320], [320, 640]], { width: 672, height: 672 }],
     ["squares", [[500, 500]], { width: 672, height: 672 }],
   ])("is whole cells and half a cell more around %s", (_, shapes, expected) => {
-    expect(rectangle(shapes.map(([width, height]) => ({ width: width!, height: height! })), 640)).toEqual(expected);
+    const sizes = shapes.map(([width, height]) => ({ width: width!, height: height! }));
+    const order = { seed: 0, shuffle: false, dropLast: false, multiScale: 0 };
+    const schedule = new BatchSchedule(sizes, { imageSize: 640, batchSize: 2, rect: true, padCells: 0.5, ...order });
+    expect(schedule.epoch(0).map(({ shape }) => shape.output)).toEqual([expected]);
+    expect(schedule.mostPixels).toBe(672 * 672);
   }); // prettier-ignore
 });
 
-describe("RectangularBatches", () => {
+describe("a loader of rectangles for evaluation", () => {
   let folder = "";
   let samples: Sample[] = [];
 
@@ -45,14 +51,17 @@ describe("RectangularBatches", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  async function all(batches: RectangularBatches): Promise<Batch[]> {
+  async function all(wanted: readonly Sample[], options: Pick<LoaderOptions, "imageSize" | "batchSize">) {
+    const loader = new Loader(wanted, { ...options, rect: true, workers: 0 });
     const found: Batch[] = [];
-    for await (const batch of batches.batches()) found.push(batch);
-    return found;
+    // The memory of images is used again for later batches.
+    for await (const batch of loader.batches(0)) found.push({ ...batch, images: batch.images.slice() });
+    await loader.close();
+    return { batches: found, problems: loader.problems };
   }
 
   it("gathers images of similar shape and keeps boxes on their pixels", async () => {
-    const batches = await all(new RectangularBatches(samples, { imageSize: 128, batchSize: 2 }));
+    const { batches } = await all(samples, { imageSize: 128, batchSize: 2 });
     expect(batches.map((batch) => [batch.width, batch.height, batch.samples.map(({ id }) => id)])).toEqual([
       [160, 160, [1, 0]],
       [96, 160, [2]],
@@ -81,12 +90,10 @@ describe("RectangularBatches", () => {
   it("leaves unreadable images out and says so", async () => {
     const broken = join(folder, "broken.png");
     writeFileSync(broken, "no picture");
-    const batches = new RectangularBatches([samples[0]!, { ...samples[1]!, path: broken }], {
-      imageSize: 64,
-      batchSize: 1,
-    });
-    expect((await all(batches)).map(({ samples: own }) => own.map(({ id }) => id))).toEqual([[0]]);
-    expect(batches.problems).toHaveLength(1);
-    expect(batches.problems[0]).toMatchObject({ file: broken });
+    const wanted = [samples[0]!, { ...samples[1]!, path: broken }];
+    const { batches, problems } = await all(wanted, { imageSize: 64, batchSize: 1 });
+    expect(batches.map(({ samples: own }) => own.map(({ id }) => id))).toEqual([[0]]);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toMatchObject({ file: broken });
   });
 });
