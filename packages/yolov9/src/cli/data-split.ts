@@ -4,6 +4,7 @@ import { DataSplitConfig } from "../config/index.js";
 import type { DealtDataset } from "../data/index.js";
 import { configurationOf, describeCommand, printJson } from "./command.js";
 import { UserError } from "./user-error.js";
+import { messageOf } from "../error-message.js";
 
 export function addDataSplitCommand(data: Command): void {
   const command = data.command("split");
@@ -34,7 +35,7 @@ function patternOf(text: string): RegExp {
   try {
     return new RegExp(text);
   } catch (error) {
-    throw new UserError(`--group: ${error instanceof Error ? error.message : String(error)}`);
+    throw new UserError(`--group: ${messageOf(error)}`);
   }
 }
 

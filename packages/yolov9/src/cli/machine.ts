@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import { arch, availableParallelism, cpus, freemem, platform, release, totalmem } from "node:os";
 import type { AvailableFormatInfo } from "sharp";
 import { z } from "zod";
+import { messageOf } from "../error-message.js";
 
 export interface Finding {
   readonly name: string;
@@ -135,5 +136,5 @@ function packageVersionOf(name: string): string {
 }
 
 function firstLine(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
+  return messageOf(error).split("\n")[0] ?? "";
 }

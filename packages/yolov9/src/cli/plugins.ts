@@ -7,6 +7,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Option } from "commander";
 import { UserError } from "./user-error.js";
+import { messageOf } from "../error-message.js";
 
 export function pluginOption(): Option {
   return new Option("--plugin <file...>", "JavaScript modules that register own blocks, loaded first");
@@ -20,7 +21,7 @@ export async function loadPlugins(files: readonly string[]): Promise<void> {
     try {
       await import(pathToFileURL(path).href);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
+      const reason = messageOf(error);
       throw new UserError(`${file}: this plugin failed: ${reason}`, { cause: error });
     }
   }

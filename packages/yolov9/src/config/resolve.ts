@@ -8,6 +8,7 @@ import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { configFields } from "./fields.js";
 import type { ConfigField, ConfigSchema } from "./fields.js";
+import { messageOf } from "../error-message.js";
 
 /** A configuration that cannot be used; the message is meant for the user and needs no stack trace. */
 export class ConfigError extends Error {
@@ -104,7 +105,7 @@ function readText(file: string): string {
   try {
     return readFileSync(file, "utf8");
   } catch (error) {
-    throw new ConfigError(`${file}: cannot be read (${error instanceof Error ? error.message : String(error)})`);
+    throw new ConfigError(`${file}: cannot be read (${messageOf(error)})`);
   }
 }
 

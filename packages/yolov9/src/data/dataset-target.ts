@@ -10,6 +10,7 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { mapBounded } from "./image-files.js";
 import { makeFolder } from "./make-folder.js";
 import { DatasetError, SPLIT_NAMES, type Dataset, type Sample } from "./sample.js";
+import { messageOf } from "../error-message.js";
 
 /** How images come into a new data set: as copies, symbolic links, second names of the same file, or not: they stay where they are. */
 export type ImagePlacement = "copy" | "link" | "hardlink" | "stay";
@@ -135,6 +136,6 @@ async function requireFree(path: string): Promise<void> {
 
 /** "ENOSPC: no space left on device, write" → "no space left on device". */
 function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return /^E[A-Z]+: ([^,]+)/.exec(message)?.[1] ?? message;
 }

@@ -11,6 +11,7 @@ import { z } from "zod";
 
 import { flipOfNames, isMirrorOrder } from "./keypoints.js";
 import { DatasetError, type KeypointSet, type SplitName } from "./sample.js";
+import { messageOf } from "../error-message.js";
 
 const paths = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).nullish();
 
@@ -142,7 +143,7 @@ async function readYaml(file: string): Promise<unknown> {
     // Aliases that multiply beyond the parser's limit are refused by it.
     return parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
-    throw new DatasetError(`${file}: not a YAML file: ${error instanceof Error ? error.message : String(error)}`);
+    throw new DatasetError(`${file}: not a YAML file: ${messageOf(error)}`);
   }
 }
 

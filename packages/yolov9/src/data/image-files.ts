@@ -10,6 +10,7 @@ import { extname, join } from "node:path";
 import sharp from "sharp";
 
 import type { Problem } from "./sample.js";
+import { messageOf } from "../error-message.js";
 
 const EXTENSIONS = new Set([".avif", ".gif", ".jpeg", ".jpg", ".mpo", ".png", ".tif", ".tiff", ".webp"]);
 
@@ -134,7 +135,7 @@ const MISSING = "image file is missing";
 
 /** The decoder's complaint in one line, without the path that the caller names anyway. */
 export function describeImageError(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   if (/Input file is missing/.test(message)) return MISSING;
   return `cannot read the image (${message.replace(/\s+/g, " ").trim()})`;
 }

@@ -3,6 +3,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 
 import { BatchMaker, type BatchJob, type BatchResult, type BatchSetup } from "./batch-maker.js";
+import { messageOf } from "../error-message.js";
 
 /** To the worker; "close" ends it once all earlier jobs are done. */
 export type WorkerRequest = { readonly id: number; readonly job: BatchJob } | "close";
@@ -27,6 +28,6 @@ async function answer(id: number, job: BatchJob): Promise<WorkerReply> {
   try {
     return { id, result: await maker.make(job) };
   } catch (error) {
-    return { id, error: error instanceof Error ? error.message : String(error) };
+    return { id, error: messageOf(error) };
   }
 }

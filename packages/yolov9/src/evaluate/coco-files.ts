@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import type { CocoAnnotations, CocoDetection } from "@yolov9/vision";
 import { z } from "zod";
+import { messageOf } from "../error-message.js";
 
 /** A file that cannot be evaluated; the message says where and why. */
 export class CocoFileError extends Error {
@@ -98,6 +99,6 @@ async function readJson(path: string): Promise<unknown> {
   try {
     return JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
-    throw new CocoFileError(`${path}: not a JSON file: ${error instanceof Error ? error.message : String(error)}`);
+    throw new CocoFileError(`${path}: not a JSON file: ${messageOf(error)}`);
   }
 }

@@ -4,6 +4,7 @@
  */
 import { QUANTITIES, TOLERANCES, checkParity, passes, type ParityReport } from "./check-parity.js";
 import { readFixture } from "./fixture.js";
+import { messageOf } from "../error-message.js";
 
 const USAGE = `usage: npm run parity -- FILE…
 Prints the largest relative differences |ours − file| / max(|file|, floor). Floors: 1 pixel for boxes and 0.01 for scores,
@@ -36,7 +37,7 @@ function check(file: string): boolean {
     console.log(lines(report).join("\n"));
     return passes(report);
   } catch (error) {
-    console.log(`${file}: FAILED: ${error instanceof Error ? error.message : String(error)}`);
+    console.log(`${file}: FAILED: ${messageOf(error)}`);
     return false;
   }
 }

@@ -11,6 +11,7 @@ import { namesInMetadata } from "./official-file.js";
 import type { PublishedTraits } from "./published-traits.js";
 import { readTorchFile, type TorchFile } from "./pytorch/index.js";
 import { recogniseModel } from "./recognise.js";
+import { messageOf } from "../error-message.js";
 
 export interface ImportOptions {
   /** Zoo name or model file. Default: recognised. */
@@ -44,7 +45,7 @@ export async function importWeights(path: string, options: ImportOptions = {}): 
   try {
     return imported(foreign, options);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`${path}: ${reason}`, { cause: error });
   } finally {
     for (const tensor of foreign.tensors.values()) tensor.dispose();

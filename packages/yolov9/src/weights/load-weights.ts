@@ -6,6 +6,7 @@ import { loadSafetensors } from "@yolov9/torch";
 import { loadModelSpec, type DetectionModel } from "../model/index.js";
 import { namesInMetadata } from "./official-file.js";
 import { recogniseModel } from "./recognise.js";
+import { messageOf } from "../error-message.js";
 
 /**
  * @param path of a safetensors file
@@ -22,7 +23,7 @@ export function loadBareWeights(path: string, model: string): DetectionModel {
       names: (classCount) => (names?.length === classCount ? names : undefined),
     }).model;
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     throw new Error(`${path} as ${model}: ${reason}`, { cause: error });
   } finally {
     for (const tensor of tensors.values()) tensor.dispose();

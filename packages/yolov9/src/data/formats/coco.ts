@@ -8,25 +8,16 @@ import { basename, dirname, join, relative, resolve } from "node:path";
 
 import { z } from "zod";
 
-import type { DatasetTarget } from "../dataset-target.js";
 import type { Description } from "../description.js";
 import type { FileAccess } from "../file-access.js";
 import { isImageFile } from "../image-files.js";
 import { flipOfNames } from "../keypoints.js";
-import { SampleBuilder, type BoxRow, type RowIssue } from "../sample-builder.js";
-import {
-  boxOf,
-  DatasetError,
-  SPLIT_NAMES,
-  type Attributes,
-  type Dataset,
-  type KeypointSet,
-  type Problem,
-  type Sample,
-  type SplitName,
-} from "../sample.js";
+import { SampleBuilder, type RowIssue } from "../sample-builder.js";
+import { DatasetError, SPLIT_NAMES, type KeypointSet, type Problem, type Sample, type SplitName } from "../sample.js";
+import { toRow } from "./coco-annotation.js";
+import { annotationSchema, cocoId, readCocoFile, repairCoco, type CocoImage, type ReadCocoFile } from "./coco-file.js";
+import { writeCoco } from "./coco-writer.js";
 import { labelPathOf, rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
-import { elementLines } from "./json-lines.js";
 
 /** Prefixes of annotation files, best first: keypoint files hold only one category, but more about it. */
 const PREFIXES = ["instances_", "person_keypoints_", "annotations_"];
@@ -66,22 +57,8 @@ export const coco: DatasetFormat = {
 
   write: writeCoco,
 
-  repair(text, edits) {
-    const content = repairable.parse(JSON.parse(text.replace(/^\uFEFF/, "")));
-    const changes = new Map(edits.map(({ row, change }) => [row, change]));
-    const annotations = content.annotations.flatMap((annotation, row) => {
-      const change = changes.get(row);
-      if (change === undefined) return [annotation];
-      if (change === "drop") return [];
-      const [x1, y1, x2, y2] = change.box;
-      return [{ ...annotation, bbox: [x1, y1, x2 - x1, y2 - y1].map(rounded) }];
-    });
-    const indent = /^\s*[{[]\s*\n(\s+)/.exec(text)?.[1];
-    return `${JSON.stringify({ ...content, annotations }, undefined, indent)}\n`;
-  },
+  repair: repairCoco,
 };
-
-const repairable = z.looseObject({ annotations: z.array(z.looseObject({})) });
 
 async function findSplits(root: string, files: FileAccess): Promise<Description["splits"]> {
   const names = await files.names(join(root, "annotations"));
@@ -95,86 +72,9 @@ async function findSplits(root: string, files: FileAccess): Promise<Description[
   return splits;
 }
 
-const id = z.union([z.number(), z.string()]);
-
-const annotationSchema = z.object({
-  id: id.optional(),
-  image_id: id,
-  category_id: z.number().int(),
-  bbox: z.tuple([z.number(), z.number(), z.number(), z.number()]),
-  area: z.number().optional(),
-  iscrowd: z.union([z.number(), z.boolean()]).optional(),
-  segmentation: z.unknown().optional(),
-  keypoints: z.array(z.number()).optional(),
-  attributes: z.record(z.string(), z.unknown()).optional(),
-});
-
-const imageSchema = z.object({
-  id,
-  file_name: z.string().min(1),
-  width: z.number().positive().optional(),
-  height: z.number().positive().optional(),
-});
-
-const categorySchema = z.object({
-  id: z.number().int(),
-  name: z.string(),
-  keypoints: z.array(z.string()).optional(),
-});
-
-const fileSchema = z.object({
-  images: z.array(imageSchema),
-  annotations: z.array(z.unknown()).default([]),
-  categories: z.array(categorySchema).min(1),
-});
-
-type CocoFile = z.infer<typeof fileSchema>;
-type CocoImage = z.infer<typeof imageSchema>;
-
-interface SplitFile {
+interface SplitFile extends ReadCocoFile {
   readonly split: SplitName;
   readonly file: string;
-  readonly content: CocoFile;
-  /** 1-based line of each element of an array of the file. Found out only when something is to be reported. */
-  readonly linesOf: (key: "images" | "annotations") => readonly number[];
-}
-
-const ringsSchema = z.array(z.array(z.number()));
-
-const runLengthsSchema = z.object({
-  size: z.tuple([z.int().positive(), z.int().positive()]),
-  counts: z.union([z.string(), z.array(z.int().min(0))]),
-});
-
-async function readCocoFile(file: string, files: FileAccess): Promise<Pick<SplitFile, "content" | "linesOf">> {
-  const text = await files.text(file).catch((error: unknown) => {
-    throw new DatasetError(`${file}: cannot read this annotation file (${messageOf(error)})`);
-  });
-  if (text === undefined) throw new DatasetError(`${file}: cannot read this annotation file (it does not exist)`);
-  let content: unknown;
-  try {
-    content = JSON.parse(text.replace(/^\uFEFF/, ""));
-  } catch (error) {
-    throw new DatasetError(`${file}: not a JSON file: ${messageOf(error)}`);
-  }
-  const result = fileSchema.safeParse(content);
-  if (!result.success) throw new DatasetError(`${file}: not a COCO file: ${firstIssues(result.error)}`);
-  const lines = new Map<string, readonly number[]>();
-  const linesOf = (key: string): readonly number[] => {
-    // A file in one line has nothing to tell.
-    if (!lines.has(key)) lines.set(key, text.trim().includes("\n") ? elementLines(text, key) : []);
-    return lines.get(key)!;
-  };
-  return { content: result.data, linesOf };
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** A file of another kind can have as many issues as elements. */
-function firstIssues(error: z.ZodError): string {
-  return z.prettifyError(new z.ZodError(error.issues.slice(0, 3)));
 }
 
 interface Categories {
@@ -332,69 +232,8 @@ function readAnnotations(
   }
 }
 
-/** An annotation as a row, with what is wrong about its mask or points, which are then left out. */
-function toRow(
-  { bbox: [x, y, w, h], area, iscrowd, segmentation, keypoints, attributes }: z.infer<typeof annotationSchema>,
-  classIndex: number,
-  points: KeypointSet | undefined,
-): { row: BoxRow; issues: RowIssue[] } {
-  const issues: RowIssue[] = [];
-  const row = {
-    box: [x, y, x + w, y + h] as const,
-    classIndex,
-    crowd: Boolean(iscrowd),
-    ...(area !== undefined && { area }),
-    ...maskOf(segmentation, issues),
-    ...pointsOf(keypoints, points, issues),
-    ...attributesOf(attributes),
-  };
-  return { row, issues };
-}
-
-function maskOf(segmentation: unknown, issues: RowIssue[]): Pick<BoxRow, "rings" | "mask"> {
-  if (segmentation === undefined || segmentation === null) return {};
-  const rings = ringsSchema.safeParse(segmentation);
-  if (rings.success) {
-    const whole = rings.data.filter((ring) => ring.length >= 6 && ring.length % 2 === 0);
-    const short = rings.data.length - whole.length;
-    if (short > 0) {
-      issues.push({ kind: "polygon-short", reason: `${short} of its polygons have fewer than 3 points; left out` });
-    }
-    return { rings: whole.map((ring) => Float32Array.from(ring)) };
-  }
-  const runs = runLengthsSchema.safeParse(segmentation);
-  if (runs.success) return { mask: runs.data };
-  issues.push({ kind: "mask-malformed", reason: "its segmentation is neither polygons nor run lengths; left out" });
-  return {};
-}
-
-function pointsOf(
-  keypoints: readonly number[] | undefined,
-  set: KeypointSet | undefined,
-  issues: RowIssue[],
-): Pick<BoxRow, "keypoints"> {
-  if (keypoints === undefined || set === undefined || keypoints.length === 0) return {};
-  if (keypoints.length % 3 !== 0 || keypoints.length > set.count * 3) {
-    const reason = `${keypoints.length} keypoint values, but its category has ${set.count} points of 3; left out`;
-    issues.push({ kind: "keypoints-malformed", reason });
-    return {};
-  }
-  const points = new Float32Array(set.count * 3);
-  points.set(keypoints);
-  return { keypoints: points };
-}
-
-function attributesOf(attributes: Readonly<Record<string, unknown>> | undefined): Pick<BoxRow, "attributes"> {
-  const plain = z.union([z.string(), z.number(), z.boolean()]);
-  const kept = Object.entries(attributes ?? {}).flatMap(([key, value]) => {
-    const result = plain.safeParse(value);
-    return result.success ? [[key, result.data] as const] : [];
-  });
-  return kept.length > 0 ? { attributes: Object.fromEntries(kept) satisfies Attributes } : {};
-}
-
 function nameAnnotation(content: unknown, index: number): string {
-  const result = z.object({ id }).safeParse(content);
+  const result = z.object({ id: cocoId }).safeParse(content);
   return result.success ? `annotation ${result.data.id}` : `annotations[${index}]`;
 }
 
@@ -405,72 +244,4 @@ async function lookForUnlisted(folder: string, listed: readonly string[], contex
     const reason = `${relative(folder, file)} is in the image folder but not in the annotation file`;
     context.remarks.push({ file, kind: "image-unlisted", reason });
   }
-}
-
-/** Decimals of written coordinates: more would be the noise of 32-bit floats. */
-const DECIMALS = 3;
-
-function rounded(value: number): number {
-  return Number(value.toFixed(DECIMALS));
-}
-
-async function writeCoco(dataset: Dataset, target: DatasetTarget): Promise<void> {
-  const { names, categoryIds, keypoints, splits } = dataset;
-  const idOf = (classIndex: number) => categoryIds?.[classIndex] ?? classIndex + 1;
-  const categories = names.map((name, index) => ({
-    id: idOf(index),
-    name,
-    ...(keypoints && { keypoints: keypoints.names ?? numberedPoints(keypoints.count), skeleton: [] }),
-  }));
-  let annotationId = 0;
-  const keepsIds = idsAreUsable(dataset);
-  let imageId = 0;
-  for (const split of SPLIT_NAMES) {
-    if (!splits[split]) continue;
-    const images: unknown[] = [];
-    const annotations: unknown[] = [];
-    for (const sample of splits[split]) {
-      const id = keepsIds ? sample.id : ++imageId;
-      const { width, height } = sample;
-      images.push({ id, file_name: target.image(sample, split), width, height });
-      for (let row = 0; row < sample.classes.length; row++) {
-        annotations.push({ id: ++annotationId, image_id: id, ...annotationOf(sample, row, idOf) });
-      }
-    }
-    const content = { info: { description: "written by yolov9" }, licenses: [], images, annotations, categories };
-    await target.text(join("annotations", `instances_${split}.json`), `${JSON.stringify(content)}\n`);
-  }
-}
-
-/** Images keep their ids where all are different numbers. */
-function idsAreUsable({ splits }: Dataset): boolean {
-  const ids = SPLIT_NAMES.flatMap((split) => (splits[split] ?? []).map((sample) => sample.id));
-  return ids.every((id) => typeof id === "number") && new Set(ids).size === ids.length;
-}
-
-function numberedPoints(count: number): string[] {
-  return Array.from({ length: count }, (_, index) => `point${index}`);
-}
-
-function annotationOf(sample: Sample, row: number, idOf: (classIndex: number) => number): object {
-  const [x1, y1, x2, y2] = boxOf(sample, row);
-  const rings = sample.polygons?.[row] ?? [];
-  const mask = sample.masks?.[row];
-  const attributes = sample.attributes?.[row];
-  return {
-    category_id: idOf(sample.classes[row]!),
-    bbox: [x1, y1, x2 - x1, y2 - y1].map(rounded),
-    area: rounded(sample.areas[row]!),
-    iscrowd: sample.crowd[row],
-    segmentation: mask ?? rings.map((ring) => Array.from(ring, rounded)),
-    ...keypointsOf(sample, row),
-    ...(attributes && { attributes }),
-  };
-}
-
-function keypointsOf({ keypoints, classes }: Sample, row: number): object {
-  if (!keypoints) return {};
-  const stride = keypoints.length / classes.length;
-  const points = Array.from(keypoints.subarray(row * stride, (row + 1) * stride), rounded);
-  return { keypoints: points, num_keypoints: points.filter((value, i) => i % 3 === 2 && value > 0).length };
 }

@@ -1,4 +1,4 @@
-/** What a data format offers. A new format is one file that exports such an object, and one line in registry.ts. */
+/** What a data format offers. A new format exports such an object from a file of its name, and has one line in registry.ts. */
 
 import { basename, isAbsolute, relative } from "node:path";
 

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { openDataset } from "../dataset.js";
 import { makeFolder, makeJpeg, type Files } from "../testing/folders.js";
 import { parseRow } from "./yolo-rows.js";
-import { labelPath, labelPathIn } from "./yolo.js";
+import { labelPath, labelPathIn } from "./yolo-paths.js";
 
 let remove: (() => Promise<void>) | undefined;
 afterEach(() => remove?.());

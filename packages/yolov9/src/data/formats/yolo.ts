@@ -3,30 +3,20 @@
  * image. Reads folders, globs, lists of paths and single images; writes `images/<split>`, `labels/<split>` and data.yaml.
  */
 
-import { basename, dirname, extname, isAbsolute, join, relative, resolve, sep } from "node:path";
+import { basename, dirname, extname, join, relative, resolve } from "node:path";
 
 import { isDynamicPattern } from "tinyglobby";
-import { stringify } from "yaml";
-
-import type { DatasetTarget } from "../dataset-target.js";
+import { messageOf } from "../../error-message.js";
 import type { Description } from "../description.js";
 import type { FileAccess } from "../file-access.js";
 import { isImageFile, isUnsupportedImageFile, mapBounded, type ImageSize } from "../image-files.js";
-import { clipped, SampleBuilder, type RowIssue } from "../sample-builder.js";
-import {
-  boxOf,
-  DatasetError,
-  SPLIT_NAMES,
-  type Box,
-  type Dataset,
-  type KeypointSet,
-  type Problem,
-  type Sample,
-  type SplitName,
-} from "../sample.js";
+import { SampleBuilder, type RowIssue } from "../sample-builder.js";
+import { DatasetError, type KeypointSet, type Problem, type Sample, type SplitName } from "../sample.js";
 import { rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
 import { editLines, linesOf } from "./lines.js";
-import { boxText, bridgeRings, keypointsText, parseRow, polygonText } from "./yolo-rows.js";
+import { labelPath, labelPathIn } from "./yolo-paths.js";
+import { boxText, parseRow } from "./yolo-rows.js";
+import { writeYolo } from "./yolo-writer.js";
 
 const LABEL_FILES_AT_ONCE = 32;
 
@@ -321,98 +311,4 @@ class YoloReader {
     const [first] = linesOf(text ?? "").filter((line) => line !== "");
     return first !== undefined && isImageFile(first);
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
-
-/** …/images/a/x.jpg → …/labels/a/x.txt (the last "images" counts); without an images folder, beside the image. */
-export function labelPath(image: string): string {
-  const stem = image.slice(0, image.length - extname(image).length);
-  const marker = `${sep}images${sep}`;
-  const at = stem.lastIndexOf(marker);
-  if (at < 0) return `${stem}.txt`;
-  return `${stem.slice(0, at)}${sep}labels${sep}${stem.slice(at + marker.length)}.txt`;
-}
-
-/** Where an image's labels lie in a label folder of its own: at its path from the root, without the last folder "images". */
-export function labelPathIn(labels: string, image: string, root: string): string {
-  const inside = relative(root, image);
-  const steps = (inside.startsWith("..") || isAbsolute(inside) ? image : inside).split(sep);
-  const at = steps.lastIndexOf("images");
-  const outside = inside.startsWith("..") || isAbsolute(inside);
-  const kept = outside ? steps.slice(at < 0 ? -1 : at + 1) : steps.filter((_, index) => index !== at);
-  const path = join(labels, ...kept);
-  return `${path.slice(0, path.length - extname(path).length)}.txt`;
-}
-
-async function writeYolo(dataset: Dataset, target: DatasetTarget): Promise<void> {
-  target.loseIds(dataset);
-  const { names, keypoints, categoryIds, splits } = dataset;
-  for (const split of SPLIT_NAMES) {
-    for (const sample of splits[split] ?? []) {
-      const image = target.image(sample, join("images", split));
-      const stem = basename(image, extname(image));
-      const rows = rowTexts(sample, target);
-      await target.text(join("labels", split, `${stem}.txt`), rows.map((row) => `${row}\n`).join(""));
-    }
-  }
-  const present = SPLIT_NAMES.filter((split) => splits[split]);
-  const description = {
-    path: ".",
-    ...Object.fromEntries(present.map((split) => [split, `images/${split}`])),
-    names: new Map(names.entries()),
-    ...(categoryIds && { category_ids: categoryIds }),
-    ...(keypoints && { kpt_shape: [keypoints.count, 3] }),
-    ...(keypoints?.names && { kpt_names: keypoints.names }),
-    ...(keypoints?.flip && { flip_idx: keypoints.flip }),
-  };
-  await target.text("data.yaml", stringify(description));
-}
-
-function rowTexts(sample: Sample, target: DatasetTarget): string[] {
-  const texts: string[] = [];
-  const pointStride = sample.keypoints ? sample.keypoints.length / sample.classes.length : 0;
-  sample.classes.forEach((classIndex, row) => {
-    if (sample.crowd[row] !== 0) {
-      target.lose("crowd regions or difficult objects (left out: a row cannot mark them)");
-      return;
-    }
-    const box = boxOf(sample, row);
-    const cut = clipped(box, sample);
-    if (cut.some((value, i) => Math.abs(value - box[i]!) > 1e-3)) target.lose("parts of boxes beyond the image's edge");
-    if (sample.masks?.[row]) target.lose("run-length masks (boxes are kept)");
-    if (sample.attributes?.[row]) target.lose("attributes of objects");
-    const rings = sample.polygons?.[row] ?? [];
-    const points = sample.keypoints?.subarray(row * pointStride, (row + 1) * pointStride);
-    texts.push(rowText(classIndex, cut, rings, points, sample, target));
-  });
-  return texts;
-}
-
-function rowText(
-  classIndex: number,
-  box: Box,
-  rings: readonly Float32Array[],
-  points: Float32Array | undefined,
-  sample: Sample,
-  target: DatasetTarget,
-): string {
-  if (points) {
-    if (rings.length > 0) target.lose("polygons of objects with keypoints");
-    return keypointsText(classIndex, box, points, sample);
-  }
-  if (rings.length === 0) return boxText(classIndex, box, sample);
-  if (rings.length > 1) target.lose("polygons of several rings (joined by bridges without width)");
-  if (!spans(rings, box)) target.lose("boxes other than their polygon's bounds");
-  return polygonText(classIndex, bridgeRings(rings), sample);
-}
-
-/** Whether a box is the bounds of its polygons, to a pixel. */
-function spans(rings: readonly Float32Array[], [x1, y1, x2, y2]: Box): boolean {
-  const xs = rings.flatMap((ring) => [...ring.filter((_, i) => i % 2 === 0)]);
-  const ys = rings.flatMap((ring) => [...ring.filter((_, i) => i % 2 === 1)]);
-  const bounds = [Math.min(...xs) - x1, Math.min(...ys) - y1, Math.max(...xs) - x2, Math.max(...ys) - y2];
-  return bounds.every((difference) => Math.abs(difference) <= 1);
 }

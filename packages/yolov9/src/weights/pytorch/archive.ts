@@ -6,6 +6,7 @@ import { createReadStream, statSync } from "node:fs";
 import { buffer } from "node:stream/consumers";
 import { openPromise, type Entry, type ZipFile } from "yauzl";
 import { TorchFileError } from "./pickle-values.js";
+import { messageOf } from "../../error-message.js";
 
 /** A checkpoint of the largest published model with average and optimiser has some 6000. */
 const MOST_ENTRIES = 20_000;
@@ -110,7 +111,7 @@ function refuseOverlap(ranges: ReadonlyMap<string, ByteRange>): void {
 }
 
 function damaged(error: unknown): TorchFileError {
-  const reason = error instanceof Error ? error.message : String(error);
+  const reason = messageOf(error);
   return new TorchFileError(`the zip archive is damaged or cut off: ${reason}`, { cause: error });
 }
 
