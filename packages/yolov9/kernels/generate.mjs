@@ -2,6 +2,7 @@
 // Needed only after a change of augment.ts; the compiler is fetched by npx and is no dependency.
 
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,6 +26,9 @@ try {
     output,
     [
       "// Written by `npm run generate:kernels` from kernels/augment.ts. Do not edit.",
+      "",
+      "/** SHA-256 of the source that it was compiled from. */",
+      `export const SOURCE_HASH = "${createHash("sha256").update(readFileSync(source)).digest("hex")}";`,
       "",
       "/** The WebAssembly module in base64. */",
       "export const KERNELS = [",

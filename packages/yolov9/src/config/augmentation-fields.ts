@@ -57,3 +57,18 @@ export type AugmentConfig = z.output<typeof AugmentConfig>;
 
 /** The published recipe. */
 export const defaultAugment: AugmentConfig = AugmentConfig.parse({});
+
+/** How a run groups its images into batches, and when it stops making mosaics. */
+export const batchFields = {
+  closeMosaic: z.int().min(0).default(15).describe("last epochs without mosaic, mixup and copy-paste"),
+  multiScale: z
+    .number()
+    .min(0)
+    .lt(1)
+    .default(0)
+    .describe("size of each batch up to this fraction above or below imgsz, in steps of 32 pixels; 0.5 is usual"),
+  rect: z
+    .boolean()
+    .default(false)
+    .describe("batches of like aspect ratio, as narrow as their images allow, and without mosaic"),
+};

@@ -1,6 +1,6 @@
 /** Configuration of `data preview`: which training images are made again and drawn, under which augmentation. */
 import { z } from "zod";
-import { augmentationFields } from "./augmentation-fields.js";
+import { augmentationFields, batchFields } from "./augmentation-fields.js";
 import { data, imageSize } from "./common-fields.js";
 import { SPLITS } from "./val-config.js";
 
@@ -21,14 +21,7 @@ export const PreviewConfig = z.strictObject({
   imgsz: imageSize,
   batch: z.int().min(1).default(16).describe("images a step; matters for multiScale and rect only"),
   epochs: z.int().min(1).default(100).describe("epochs of the run; matters for closeMosaic only"),
-  closeMosaic: z.int().min(0).default(15).describe("last epochs without mosaic, mixup and copy-paste"),
-  multiScale: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0)
-    .describe("size of each batch up to this fraction above or below imgsz"),
-  rect: z.boolean().default(false).describe("batches of like aspect ratio, without mosaic"),
+  ...batchFields,
   ...augmentationFields,
 });
 

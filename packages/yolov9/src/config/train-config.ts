@@ -4,7 +4,7 @@
  */
 import { z } from "zod";
 import { GUIDANCES } from "../model/guidance.js";
-import { augmentationFields } from "./augmentation-fields.js";
+import { augmentationFields, batchFields } from "./augmentation-fields.js";
 import { data, device, imageSize, threads, workers } from "./common-fields.js";
 
 const gain = (value: number, of: string) => z.number().min(0).default(value).describe(`gain of the ${of} loss`);
@@ -126,17 +126,7 @@ export const TrainConfig = z.strictObject({
   assignerBeta: z.number().gt(0).default(6).describe("exponent of the overlap in the alignment metric"),
 
   // Augmentation
-  closeMosaic: z.int().min(0).default(15).describe("last epochs without mosaic, mixup and copy-paste"),
-  multiScale: z
-    .number()
-    .min(0)
-    .lt(1)
-    .default(0)
-    .describe("size of each batch up to this fraction above or below imgsz, in steps of 32 pixels; 0.5 is usual"),
-  rect: z
-    .boolean()
-    .default(false)
-    .describe("batches of like aspect ratio, as narrow as their images allow, and without mosaic"),
+  ...batchFields,
   ...augmentationFields,
 });
 

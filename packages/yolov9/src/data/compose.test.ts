@@ -1,25 +1,16 @@
 import { join } from "node:path";
 
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { openDataset } from "./dataset.js";
 import { parseSelection } from "./description.js";
-import { makeFolder, makeJpeg, type Files } from "./testing/folders.js";
-
-let remove: (() => Promise<void>) | undefined;
-afterEach(() => remove?.());
-
-async function folder(files: Files): Promise<string> {
-  const made = await makeFolder(files);
-  remove = made.remove;
-  return made.root;
-}
+import { makeJpeg, testFolder, type Files } from "./testing/folders.js";
 
 /** Two sets that number their classes differently: cat 0, dog 1, car 2 with four images, and dog 0, cat 1 with two. */
 async function twoSets(more: Files): Promise<string> {
   const jpeg = await makeJpeg(32, 32);
   const row = (index: number) => `${index} 0.5 0.5 0.5 0.5\n`;
-  return folder({
+  return testFolder({
     "a/data.yaml": "train: images/train\nval: images/val\nnames: [cat, dog, car]\n",
     ...Object.fromEntries([0, 1, 2, 3].map((i) => [`a/images/train/${i}.jpg`, jpeg])),
     ...Object.fromEntries([0, 1, 2].map((i) => [`a/labels/train/${i}.txt`, row(i) + row(0)])),

@@ -10,7 +10,8 @@ import { z } from "zod";
 import { ConfigError, parseConfig, TrainConfig } from "../config/index.js";
 import { buildModel, parseModelSpec } from "../model/index.js";
 import type { DetectionModel, ModelSpec } from "../model/index.js";
-import { EpochResult, writeWhole } from "./results.js";
+import { writeWhole } from "../write-whole.js";
+import { EpochResult } from "./results.js";
 
 const FORMAT = "yolov9-checkpoint-1";
 const METADATA_KEY = "checkpoint";

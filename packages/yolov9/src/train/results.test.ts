@@ -6,7 +6,8 @@ import { parseConfig, TrainConfig } from "../config/index.js";
 import { EarlyStopping, fitness } from "./early-stopping.js";
 import { curvesSvg } from "./plots.js";
 import { duration } from "./progress.js";
-import { resultsCsv, writeWhole } from "./results.js";
+import { writeWhole } from "../write-whole.js";
+import { resultsCsv } from "./results.js";
 import type { EpochResult } from "./results.js";
 import { newRunFolder, resumedRunFolder } from "./run-folder.js";
 

@@ -1,8 +1,7 @@
 /**
  * The figures of every epoch and the files that hold them: results.csv with the field's usual columns, and results.json with all that is
- * known. Both are written whole under a temporary name and renamed.
+ * known.
  */
-import { renameSync, writeFileSync } from "node:fs";
 import { z } from "zod";
 import type { ValidationResult } from "../validate/result.js";
 import { fitness } from "./early-stopping.js";
@@ -65,11 +64,4 @@ export function resultsCsv(rows: readonly EpochResult[]): string {
   const cell = (value: number | undefined) => (value === undefined ? "" : String(Number(value.toPrecision(DIGITS))));
   const lines = rows.map((row) => COLUMNS.map(([, value]) => cell(value(row))).join(","));
   return [COLUMNS.map(([name]) => name).join(","), ...lines, ""].join("\n");
-}
-
-/** Writes a text file so that readers see the old or the new one, never a part. */
-export function writeWhole(path: string, text: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, text);
-  renameSync(temporary, path);
 }

@@ -1,5 +1,8 @@
 // Written by `npm run generate:kernels` from kernels/augment.ts. Do not edit.
 
+/** SHA-256 of the source that it was compiled from. */
+export const SOURCE_HASH = "c11656ebb76d803cb5a4523fbfeec0957a0ed1ff6235a997ad78f4d3a11d22a4";
+
 /** The WebAssembly module in base64. */
 export const KERNELS = [
   "AGFzbQEAAAABJgRgBX9/f39/AGAIf39/f39/f38AYAR/f39/AGAIf399fX1/f38AAg8BA2VudgZtZW1vcnkCAAADBgUBAgMAAAdFBg5pbnRlcnBvbGF0ZVJv",

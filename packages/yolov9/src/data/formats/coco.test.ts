@@ -1,19 +1,10 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { openDataset } from "../dataset.js";
-import { makeFolder, makeJpeg, type Files } from "../testing/folders.js";
-
-let remove: (() => Promise<void>) | undefined;
-afterEach(() => remove?.());
-
-async function folder(files: Files): Promise<string> {
-  const made = await makeFolder(files);
-  remove = made.remove;
-  return made.root;
-}
+import { makeJpeg, testFolder } from "../testing/folders.js";
 
 const categories = [
   { id: 90, name: "toothbrush" },
@@ -47,7 +38,7 @@ describe("a COCO folder", () => {
         segmentation: { counts: [1], size: [48, 64] },
       },
     ];
-    const root = await folder({
+    const root = await testFolder({
       "annotations/instances_val2017.json": JSON.stringify({ images, annotations, categories }),
       "val2017/a.jpg": await makeJpeg(64, 48),
       "val2017/b.jpg": await makeJpeg(64, 48),
@@ -75,7 +66,7 @@ describe("a COCO folder", () => {
       { id: 5, image_id: 8, category_id: 1, bbox: [1, 2, 3, 4] },
       { id: 6, image_id: 7, category_id: 1, bbox: [1, 2, 3, 4] },
     ];
-    const root = await folder({
+    const root = await testFolder({
       "annotations/instances_train2017.json": JSON.stringify({ images, annotations, categories }),
       "images/a.jpg": await makeJpeg(64, 48),
       "images/b.jpg": await makeJpeg(48, 64),
@@ -92,7 +83,7 @@ describe("a COCO folder", () => {
   });
 
   it("says where it looked for images", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "annotations/instances_val.json": JSON.stringify({ images, annotations: [], categories }),
     });
     await expect(openDataset(root)).rejects.toThrow(/its first images are in none of[\s\S]*images\/val/);

@@ -1,20 +1,11 @@
 import { join } from "node:path";
 
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { openDataset } from "../dataset.js";
 import { problemText } from "../sample.js";
-import { makeFolder, makeJpeg, type Files } from "../testing/folders.js";
+import { makeJpeg, testFolder } from "../testing/folders.js";
 import { csvLine, parseCsv } from "./csv-text.js";
-
-let remove: (() => Promise<void>) | undefined;
-afterEach(() => remove?.());
-
-async function folder(files: Files): Promise<string> {
-  const made = await makeFolder(files);
-  remove = made.remove;
-  return made.root;
-}
 
 describe("CSV text", () => {
   it("has quoted fields with separators, quotes and line ends in them, and tells where a record begins", () => {
@@ -37,7 +28,7 @@ describe("CSV text", () => {
 
 describe("a CSV set", () => {
   it("has a box a row, images without objects, and splits by file", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "train.csv": "image,width,height,class,x1,y1,x2,y2\na.jpg,64,48,dog,1,2,30,40\na.jpg,64,48,ant,5,5,9,9\nb.jpg,64,48,,,,,\n",
       "val.csv": "image,width,height,class,x1,y1,x2,y2\nb.jpg,64,48,dog,1,2,30,40\n",
       "images/a.jpg": await makeJpeg(64, 48),
@@ -59,13 +50,13 @@ describe("a CSV set", () => {
     ["ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsGroupOf", "a,x,dog,1,0.25,0.75,0.25,0.75,0"],
     ["path,category,x_center,y_center,w,h,split", "images/a.jpg,dog,32,24,32,24,train"],
   ])("is understood by its header: %s", async (header, row) => {
-    const root = await folder({ "annotations.csv": `${header}\n${row}\n`, "images/a.jpg": await makeJpeg(64, 48) });
+    const root = await testFolder({ "annotations.csv": `${header}\n${row}\n`, "images/a.jpg": await makeJpeg(64, 48) });
     const { splits, names } = await openDataset(root);
     expect([names, [...splits.train![0]!.boxes]]).toEqual([["dog"], [16, 12, 48, 36]]);
   });
 
   it("reports rows with file, line and reason, and opens as a single file too", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "data.yaml": "format: csv\ntrain: t.csv\nnames: [dog]\n",
       "t.csv": [
         "image,width,height,class,x1,y1,x2,y2",
@@ -93,7 +84,7 @@ describe("a CSV set", () => {
   });
 
   it("without a usable header says what it must have", async () => {
-    const root = await folder({ "train.csv": "1,2,3\n", "a.jpg": await makeJpeg(64, 48) });
+    const root = await testFolder({ "train.csv": "1,2,3\n", "a.jpg": await makeJpeg(64, 48) });
     await expect(openDataset(root)).rejects.toThrow("train.csv:1: the header must name an image, a class and a box");
   });
 });

@@ -1,19 +1,10 @@
 import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { openDataset } from "../dataset.js";
-import { makeFolder, makeJpeg, type Files } from "../testing/folders.js";
-
-let remove: (() => Promise<void>) | undefined;
-afterEach(() => remove?.());
-
-async function folder(files: Files): Promise<string> {
-  const made = await makeFolder(files);
-  remove = made.remove;
-  return made.root;
-}
+import { makeJpeg, testFolder } from "../testing/folders.js";
 
 function annotation(objects: readonly string[], width = 64, height = 48): string {
   const size = `<size><width>${width}</width><height>${height}</height></size>`;
@@ -28,7 +19,7 @@ function object(name: string, box: readonly (number | string)[], extra = ""): st
 
 describe("a VOC folder", () => {
   it("gives sorted names, boxes as written and difficult objects as regions to ignore", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "Annotations/a.xml": annotation([
         object("zebra", [1, 2, 30, 40]),
         object("ant", [5, 5, 9, 9], "<difficult>1</difficult>"),
@@ -45,7 +36,7 @@ describe("a VOC folder", () => {
   });
 
   it("reports what it skips with file, line and reason", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "data.yaml": "format: voc\nnames: [dog]\n",
       "Annotations/a.xml": annotation([
         object("dog", [1, 2, 1, 2]),
@@ -75,7 +66,7 @@ describe("a VOC folder", () => {
   });
 
   it("names classes alike whichever splits are opened", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "Annotations/a.xml": annotation([object("b", [1, 2, 30, 40])]),
       "Annotations/c.xml": annotation([object("a", [1, 2, 30, 40])]),
       "JPEGImages/a.jpg": await makeJpeg(64, 48),

@@ -1,21 +1,12 @@
 import { symlink } from "node:fs/promises";
 import { join } from "node:path";
 
-import { afterEach, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 
 import { openDataset } from "../dataset.js";
-import { makeFolder, makeJpeg, type Files } from "../testing/folders.js";
+import { makeJpeg, testFolder } from "../testing/folders.js";
 import { parseRow } from "./yolo-rows.js";
 import { labelPath, labelPathIn } from "./yolo-paths.js";
-
-let remove: (() => Promise<void>) | undefined;
-afterEach(() => remove?.());
-
-async function folder(files: Files): Promise<string> {
-  const made = await makeFolder(files);
-  remove = made.remove;
-  return made.root;
-}
 
 const size = { width: 100, height: 50 };
 
@@ -54,7 +45,7 @@ it("finds labels beside the last folder called images", () => {
 
 describe("a YOLO folder", () => {
   it("is read through data.yaml, rows by kind, and unusable rows are reported with file and line", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "data.yaml": "path: .\ntrain: images/train\nval: [images/val]\nnames: {0: cat, 1: dog}\ndownload: print(1)\n",
       "images/train/a.jpg": await makeJpeg(100, 50),
       "images/train/b.jpg": await makeJpeg(64, 64),
@@ -90,19 +81,18 @@ describe("a YOLO folder", () => {
       ["images/val", "labels/val"],
       ["valid/images", "valid/labels"],
     ]) {
-      const root = await folder({
+      const root = await testFolder({
         [`${images}/a.jpg`]: await makeJpeg(32, 32),
         [`${labels}/a.txt`]: "3 0.5 0.5 0.5 0.5",
       });
       const { names, splits } = await openDataset(root);
       expect(splits.val?.map((sample) => [...sample.boxes])).toEqual([[8, 8, 24, 24]]);
       expect(names).toEqual(["class0", "class1", "class2", "class3"]);
-      await remove?.();
     }
   });
 
   it("takes lists of paths, relative to the root or, with ./, to the list", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "lists/data.yaml": "path: ..\ntrain: lists/train.txt\nnames: [a]\n",
       "lists/train.txt": "images/a.jpg\n./near/b.jpg\n",
       "images/a.jpg": await makeJpeg(32, 32),
@@ -114,7 +104,7 @@ describe("a YOLO folder", () => {
   });
 
   it("takes globs, single lists and links to folders, and stops where links lead in a circle", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "data.yaml": "train: 'images/**/*.png'\nval: images/sub\nnames: [a]\n",
       "images/a.png": await makeJpeg(32, 32),
       "images/sub/b.png": await makeJpeg(32, 32),
@@ -135,7 +125,7 @@ describe("a YOLO folder", () => {
   });
 
   it("reads keypoints with two or three values a point, and reports rows that do not fit", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "three.yaml": "train: images\nnames: [hand]\nkpt_shape: [2, 3]\nkpt_names: [left_tip, right_tip]\n",
       "two.yaml": "train: other/images\nnames: [hand]\nkpt_shape: [2, 2]\nflip_idx: [1, 0]\n",
       "bad.yaml": "train: images\nnames: [hand]\nkpt_shape: [2, 3]\nflip_idx: [1, 1]\n",
@@ -166,7 +156,7 @@ describe("a YOLO folder", () => {
     expect(labelPathIn("/l", "/r/train/images/a.jpg", "/r")).toBe("/l/train/a.txt");
     expect(labelPathIn("/l", "/r/a.jpg", "/r")).toBe("/l/a.txt");
     expect(labelPathIn("/l", "/elsewhere/images/x/a.jpg", "/r")).toBe("/l/x/a.txt");
-    const root = await folder({
+    const root = await testFolder({
       "data.yaml": "train: images\nlabels: better\nnames: [a]\n",
       "images/a.jpg": await makeJpeg(32, 32),
       "better/a.txt": "0 0.5 0.5 0.5 0.5",
@@ -175,7 +165,7 @@ describe("a YOLO folder", () => {
   });
 
   it("skips broken and missing images, and fails clearly when none is left", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "data.yaml": "train: train.txt\nval: val.txt\nnames: [a]\n",
       "train.txt": "images/a.jpg\nimages/b.jpg\nimages/gone.jpg\n",
       "val.txt": "images/b.jpg\n",
@@ -193,7 +183,7 @@ describe("a YOLO folder", () => {
   });
 
   it("says what is wrong with a description", async () => {
-    const root = await folder({
+    const root = await testFolder({
       "gap.yaml": "train: images\nnames: {0: a, 2: b}\n",
       "count.yaml": "train: images\nnc: 3\nnames: [a]\n",
       "missing.yaml": "train: images\nnames: [a]\n",

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 import sharp from "sharp";
+import { onTestFinished } from "vitest";
 
 /** File contents by path relative to the folder. */
 export type Files = Record<string, string | Buffer>;
@@ -18,6 +19,13 @@ export async function makeFolder(files: Files): Promise<{ root: string; remove: 
     await writeFile(join(root, path), content);
   }
   return { root, remove: () => rm(root, { recursive: true, force: true }) };
+}
+
+/** The path of a new temporary folder with these files, which goes when the running test ends. */
+export async function testFolder(files: Files): Promise<string> {
+  const { root, remove } = await makeFolder(files);
+  onTestFinished(remove);
+  return root;
 }
 
 /** A digest of every name, link and byte below a folder: equal only where nothing was changed. Pipes count by name. */
