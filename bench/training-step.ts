@@ -2,7 +2,7 @@
 // its own, so that peak memory is its own too. What is compared with what is the business of the benches.
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { clipGradNorm, manualSeed, rand, scope, SGD, withPlainKernels, type Precision } from "@yolov9/torch";
+import { clipGradNorm, manualSeed, profile, rand, scope, SGD, withPlainKernels, type OperatorTime, type Precision } from "@yolov9/torch";
 import {
   buildModel,
   ExponentialMovingAverage,
@@ -39,11 +39,14 @@ export interface StepMeasurement {
   step: number;
   phases: Record<Phase, number>;
   peakMegabytes: number;
+  /** Milliseconds a step of every kind of operator, most first. */
+  operators: OperatorTime[];
 }
 
 const classes = 3;
 const objectsPerImage = 24;
 const warmUpSteps = 2;
+const profiledSteps = 3;
 
 /** Measures in a new process. */
 export function measureStep(variant: StepVariant, options: StepOptions): StepMeasurement {
@@ -90,13 +93,24 @@ function measure(variant: StepVariant, { model: name, size, batch, steps }: Step
       return { forward, loss: lossTime, backward, optimiser: watch() };
     });
   };
-  const timings = Array.from({ length: warmUpSteps + steps }, step).slice(warmUpSteps);
+  const timings = repeat(warmUpSteps + steps, step).slice(warmUpSteps);
+  const peakMegabytes = process.resourceUsage().maxRSS / 1000;
+  const operators = profile(() => repeat(profiledSteps, step)).map(({ name, calls, milliseconds }) => ({
+    name,
+    calls: calls / profiledSteps,
+    milliseconds: milliseconds / profiledSteps,
+  }));
   const medians = phases.map((phase) => [phase, median(timings.map((timing) => timing[phase]))] as const);
   return {
     step: median(timings.map((timing) => phases.reduce((sum, phase) => sum + timing[phase], 0))),
     phases: Object.fromEntries(medians) as Record<Phase, number>,
-    peakMegabytes: process.resourceUsage().maxRSS / 1000,
+    peakMegabytes,
+    operators,
   };
+}
+
+function repeat<T>(times: number, body: () => T): T[] {
+  return Array.from({ length: times }, body);
 }
 
 /** Milliseconds since its last call. */

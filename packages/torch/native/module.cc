@@ -2,6 +2,7 @@
 #include "custom-function.h"
 #include "node.h"
 #include "operators.h"
+#include "profiler.h"
 #include "tensors.h"
 
 #if defined(__GLIBC__)
@@ -29,5 +30,6 @@ NAPI_MODULE_INIT() {
   bridge::define<bridge::operatorSchemas>(env, exports, "operatorSchemas");
   bridge::defineTensorFunctions(env, exports);
   bridge::defineCustomFunctions(env, exports);
+  bridge::defineProfiler(env, exports);
   return exports;
 }

@@ -20,11 +20,12 @@ export {
   getNumThreads,
   manualSeed,
   memory,
+  profile,
   resolveDevice,
   setGeneratorState,
   setNumThreads,
 } from "./runtime.js";
-export type { Capabilities, MemoryStatistics } from "./native.js";
+export type { Capabilities, MemoryStatistics, OperatorTime } from "./native.js";
 
 export { cpuMultipliesBfloat16, resolvePrecision, type Precision } from "./precision.js";
 

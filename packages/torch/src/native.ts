@@ -36,6 +36,14 @@ export interface Capabilities {
   parallel: string;
 }
 
+/** One kind of operator (`aten::cat`) or node of a backward pass (`CatBackward0`) in a profile. */
+export interface OperatorTime {
+  name: string;
+  calls: number;
+  /** All calls together, without what they spent in other operators. */
+  milliseconds: number;
+}
+
 export interface Bridge {
   findOperator(name: string, overload: string): number;
   callOperator(index: number, args: readonly unknown[]): unknown;
@@ -71,6 +79,8 @@ export interface Bridge {
   setThreads(count: number): void;
   threads(): number;
   memory(): MemoryStatistics;
+  startProfile(): void;
+  stopProfile(): OperatorTime[];
   capabilities(): Capabilities;
 }
 

@@ -1,6 +1,6 @@
 // The state of libtorch as a whole: threads, random generators, devices and what is alive.
 import { availableParallelism } from "node:os";
-import { bridge, type Capabilities, type MemoryStatistics } from "./native.js";
+import { bridge, type Capabilities, type MemoryStatistics, type OperatorTime } from "./native.js";
 import { Tensor } from "./tensor.js";
 
 // libtorch as Debian ships it starts with one thread; OMP_NUM_THREADS, where set, keeps its usual meaning.
@@ -43,6 +43,21 @@ export function memory(): MemoryStatistics & {
 /** What this libtorch was built with. */
 export function capabilities(): Capabilities {
   return bridge.capabilities();
+}
+
+/**
+ * Times every kind of operator, and of node in a backward pass, while `body` runs.
+ * @returns the kinds, those that took longest first
+ */
+export function profile(body: () => void): OperatorTime[] {
+  bridge.startProfile();
+  let times: OperatorTime[] = [];
+  try {
+    body();
+  } finally {
+    times = bridge.stopProfile();
+  }
+  return times.sort((a, b) => b.milliseconds - a.milliseconds);
 }
 
 /**
