@@ -2,11 +2,13 @@
 //   y = act(Σ_k norm_k(x_k)),  k = 1 (Conv) or 2 (RepConv's 3×3 and 1×1 branches before fusion).
 // Only the inputs and per-channel statistics are kept for backward; the normalised values are computed again.
 #include <ATen/ATen.h>
+#include <ATen/Dispatch.h>
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <array>
+#include <numeric>
 #include <vector>
 
 #include "batch-norm-rows.h"
@@ -18,21 +20,33 @@ namespace {
 /// Rows handled together: small enough to stay in cache, large enough to make splitting cheap.
 constexpr int64_t rowsPerBlock = 256;
 /// Rows summed in float32 before the sum goes into a float64: keeps the rounding of long sums out of the statistics.
-constexpr int64_t rowsPerSum = 8;
+constexpr int64_t rowsPerSum = 32;
+/// Elements that the kernels handle at once.
+constexpr int64_t elementsAtOnce = 16;
 
-template <typename Silu, typename Relu, typename Identity>
-void chooseActivation(Activation activation, Silu silu, Relu relu, Identity identity) {
-  if (activation == Activation::silu) return silu();
-  if (activation == Activation::relu) return relu();
-  identity();
-}
+/// Channels-last memory as rows of a width. Few or odd channels leave the processor's vectors part empty, so several rows
+/// of memory are taken as one where they divide evenly: 8 channels and 800 rows are 16 "channels" and 400 rows.
+struct Rows {
+  int64_t channels, repeats, count, width;
 
-/// Calls body(firstRow, rows) in parallel over blocks of rows.
+  explicit Rows(const at::Tensor& x) : channels(x.size(1)), repeats(elementsAtOnce / std::gcd(channels, elementsAtOnce)) {
+    count = x.numel() / channels;
+    if (count % repeats != 0) repeats = 1;
+    count /= repeats;
+    width = channels * repeats;
+  }
+
+  /// Pixels that every channel is summed over.
+  double pixels() const { return static_cast<double>(count * repeats); }
+};
+
+/// Calls body(firstRow, rows) in parallel over blocks of rows, from the last one of each thread to its first: the rows that an
+/// earlier pass read last are the ones still in the cache.
 template <typename Body>
 void overRows(int64_t rows, const Body& body) {
   const int64_t blocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
   at::parallel_for(0, blocks, 1, [&](int64_t from, int64_t to) {
-    for (int64_t block = from; block < to; ++block) {
+    for (int64_t block = to - 1; block >= from; --block) {
       const int64_t first = block * rowsPerBlock;
       body(first, std::min(rowsPerBlock, rows - first));
     }
@@ -46,37 +60,41 @@ YOLOV9_CLONES void addTo(double* totals, const double* partial, int64_t width) {
   for (int64_t i = 0; i < width; ++i) totals[i] += partial[i];
 }
 
-/// Sums over rows: body(firstRow, rows, partial) adds into partial[width]; partials are added up in float64, always in
-/// the same order, so that results do not depend on which thread was faster.
+/// `kinds` sums over rows for every channel, those of one kind after those of another: body(firstRow, rows, partial) adds into
+/// partial[kinds · width]; partials are added up in float64, always in the same order, so that results do not depend on which
+/// thread was faster.
 template <typename A, typename Body>
-std::vector<double> sumOverRows(int64_t rows, int64_t width, const Body& body) {
-  const int64_t blocks = (rows + rowsPerBlock - 1) / rowsPerBlock;
+std::vector<double> sumOverRows(const Rows& rows, int64_t kinds, const Body& body) {
+  const int64_t width = kinds * rows.width;
+  const int64_t blocks = (rows.count + rowsPerBlock - 1) / rowsPerBlock;
   const int64_t groups = std::min<int64_t>(blocks, 64);
   std::vector<double> totals(groups * width, 0.0);
   at::parallel_for(0, groups, 1, [&](int64_t from, int64_t to) {
     std::vector<A> partial(width);
     for (int64_t group = from; group < to; ++group) {
-      for (int64_t block = group * blocks / groups; block < (group + 1) * blocks / groups; ++block) {
-        const int64_t end = std::min((block + 1) * rowsPerBlock, rows);
-        for (int64_t first = block * rowsPerBlock; first < end; first += rowsPerSum) {
-          std::fill(partial.begin(), partial.end(), A(0));
-          body(first, std::min(rowsPerSum, end - first), partial.data());
-          addTo(totals.data() + group * width, partial.data(), width);
-        }
+      const int64_t end = std::min((group + 1) * blocks / groups * rowsPerBlock, rows.count);
+      for (int64_t first = group * blocks / groups * rowsPerBlock; first < end; first += rowsPerSum) {
+        std::fill(partial.begin(), partial.end(), A(0));
+        body(first, std::min(rowsPerSum, end - first), partial.data());
+        addTo(totals.data() + group * width, partial.data(), width);
       }
     }
   });
-  for (int64_t group = 1; group < groups; ++group) {
-    for (int64_t i = 0; i < width; ++i) totals[i] += totals[group * width + i];
+  std::vector<double> sums(kinds * rows.channels, 0.0);
+  for (int64_t group = 0; group < groups; ++group) {
+    for (int64_t i = 0; i < width; ++i) sums[i / rows.width * rows.channels + i % rows.channels] += totals[group * width + i];
   }
-  totals.resize(width);
-  return totals;
+  return sums;
 }
 
 template <typename A>
 std::vector<A> toVector(const at::Tensor& tensor) {
-  const at::Tensor values = tensor.detach().to(c10::CppTypeToScalarType<A>::value).contiguous();
-  return std::vector<A>(values.data_ptr<A>(), values.data_ptr<A>() + values.numel());
+  constexpr auto type = c10::CppTypeToScalarType<A>::value;
+  if (tensor.scalar_type() == type && tensor.is_contiguous()) {
+    const A* values = static_cast<const A*>(tensor.data_ptr());
+    return std::vector<A>(values, values + tensor.numel());
+  }
+  return toVector<A>(tensor.detach().to(type).contiguous());
 }
 
 /// One normalised input: its per-channel statistics and the affine map x·scale + offset that they come to.
@@ -94,43 +112,58 @@ struct Normalisation {
   }
 };
 
-struct Shape {
-  int64_t rows, channels;
-  explicit Shape(const at::Tensor& x) : rows(x.numel() / x.size(1)), channels(x.size(1)) {}
-};
+/// Per-channel values as often as rows of memory are taken together.
+template <typename A>
+std::vector<A> repeated(std::vector<A> values, const Rows& rows) {
+  values.reserve(rows.width);
+  for (int64_t i = rows.channels; i < rows.width; ++i) values.push_back(values[i - rows.channels]);
+  return values;
+}
 
 template <typename T>
 const T* data(const at::Tensor& tensor) {
   return tensor.defined() ? static_cast<const T*>(tensor.data_ptr()) : nullptr;
 }
 
+template <typename T>
+const T* advanced(const T* pointer, int64_t by) {
+  return pointer ? pointer + by : nullptr;
+}
+
+/// running += (values − running) · momentum
+void moveTowards(const at::Tensor& running, const std::vector<double>& values, double momentum) {
+  AT_DISPATCH_FLOATING_TYPES(running.scalar_type(), "batch_norm_activation", [&] {
+    TORCH_CHECK(running.is_contiguous(), "running statistics must be contiguous");
+    scalar_t* at = running.data_ptr<scalar_t>();
+    for (size_t c = 0; c < values.size(); ++c) at[c] += static_cast<scalar_t>((values[c] - at[c]) * momentum);
+  });
+}
+
 /// Batch mean and 1/√(variance + eps); updates the running statistics as torch.nn.BatchNorm2d does.
 template <typename T>
 Normalisation<typename Arithmetic<T>::Type> normaliseByBatch(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
-                                                             at::Tensor runningMean, at::Tensor runningVariance, double momentum,
-                                                             double eps) {
+                                                             const at::Tensor& runningMean, const at::Tensor& runningVariance,
+                                                             double momentum, double eps) {
   using A = typename Arithmetic<T>::Type;
-  const Shape shape(x);
-  const std::vector<A> shift = toVector<A>(runningMean);
+  const Rows rows(x);
+  const std::vector<A> shift = toVector<A>(runningMean), shifts = repeated(shift, rows);
   const T* values = data<T>(x);
-  const std::vector<double> totals = sumOverRows<A>(shape.rows, 2 * shape.channels, [&](int64_t first, int64_t rows, A* partial) {
-    sumRows(values + first * shape.channels, shift.data(), partial, partial + shape.channels, rows, shape.channels);
+  const std::vector<double> totals = sumOverRows<A>(rows, 2, [&](int64_t first, int64_t count, A* partial) {
+    rowKernels<T>().sum(values + first * rows.width, shifts.data(), partial, partial + rows.width, count, rows.width);
   });
-  std::vector<A> mean(shape.channels), inverseDeviation(shape.channels);
-  std::vector<double> unbiased(shape.channels);
-  const double count = static_cast<double>(shape.rows);
-  for (int64_t c = 0; c < shape.channels; ++c) {
-    const double offset = totals[c] / count;
-    const double variance = std::max(totals[shape.channels + c] / count - offset * offset, 0.0);
-    mean[c] = static_cast<A>(shift[c] + offset);
+  const double pixels = rows.pixels();
+  std::vector<A> inverseDeviation(rows.channels);
+  std::vector<double> mean(rows.channels), unbiased(rows.channels);
+  for (int64_t c = 0; c < rows.channels; ++c) {
+    const double offset = totals[c] / pixels;
+    const double variance = std::max(totals[rows.channels + c] / pixels - offset * offset, 0.0);
+    mean[c] = shift[c] + offset;
     inverseDeviation[c] = static_cast<A>(1.0 / std::sqrt(variance + eps));
-    unbiased[c] = variance * count / std::max(count - 1, 1.0);
+    unbiased[c] = variance * pixels / std::max(pixels - 1, 1.0);
   }
-  const auto options = at::TensorOptions().dtype(at::kDouble);
-  std::vector<double> means(mean.begin(), mean.end());
-  runningMean.lerp_(at::from_blob(means.data(), {shape.channels}, options).to(runningMean.scalar_type()), momentum);
-  runningVariance.lerp_(at::from_blob(unbiased.data(), {shape.channels}, options).to(runningVariance.scalar_type()), momentum);
-  return {std::move(mean), std::move(inverseDeviation), weight, bias};
+  moveTowards(runningMean, mean, momentum);
+  moveTowards(runningVariance, unbiased, momentum);
+  return {std::vector<A>(mean.begin(), mean.end()), std::move(inverseDeviation), weight, bias};
 }
 
 template <typename A>
@@ -141,31 +174,31 @@ Normalisation<A> normaliseByRunning(const at::Tensor& weight, const at::Tensor& 
   return {toVector<A>(runningMean), std::move(deviation), weight, bias};
 }
 
+/// The affine maps of one or two inputs as the kernels take them.
 template <typename A>
-std::vector<A> sumOfOffsets(const std::vector<Normalisation<A>>& norms) {
-  std::vector<A> sum = norms.front().offset;
-  for (size_t k = 1; k < norms.size(); ++k) {
-    for (size_t c = 0; c < sum.size(); ++c) sum[c] += norms[k].offset[c];
+struct Maps {
+  std::vector<A> scale1, scale2, offset;
+
+  Maps(const std::vector<Normalisation<A>>& norms, const Rows& rows)
+      : scale1(repeated(norms.front().scale, rows)), scale2(repeated(norms.back().scale, rows)) {
+    std::vector<A> sum = norms.front().offset;
+    for (size_t k = 1; k < norms.size(); ++k) {
+      for (size_t c = 0; c < sum.size(); ++c) sum[c] += norms[k].offset[c];
+    }
+    offset = repeated(std::move(sum), rows);
   }
-  return sum;
-}
+};
 
 template <typename T, typename A = typename Arithmetic<T>::Type>
 void forwardKernel(const at::Tensor& x1, const at::Tensor& x2, at::Tensor& y, const std::vector<Normalisation<A>>& norms,
                    Activation activation) {
-  const Shape shape(x1);
-  const std::vector<A> offset = sumOfOffsets(norms);
-  const A* scale1 = norms.front().scale.data();
-  const A* scale2 = norms.back().scale.data();
-  overRows(shape.rows, [&](int64_t first, int64_t rows) {
-    const int64_t at = first * shape.channels;
-    const T* a = data<T>(x1) + at;
-    const T* b = x2.defined() ? data<T>(x2) + at : nullptr;
-    T* out = static_cast<T*>(y.data_ptr()) + at;
-    chooseActivation(
-        activation, [&] { applySilu(a, b, out, scale1, scale2, offset.data(), rows, shape.channels); },
-        [&] { applyRelu(a, b, out, scale1, scale2, offset.data(), rows, shape.channels); },
-        [&] { applyIdentity(a, b, out, scale1, scale2, offset.data(), rows, shape.channels); });
+  const Rows rows(x1);
+  const Maps<A> maps(norms, rows);
+  const auto apply = rowKernels<T>().apply[static_cast<int>(activation)];
+  overRows(rows.count, [&](int64_t first, int64_t count) {
+    const int64_t at = first * rows.width;
+    apply(data<T>(x1) + at, advanced(data<T>(x2), at), static_cast<T*>(y.data_ptr()) + at, maps.scale1.data(), maps.scale2.data(),
+          maps.offset.data(), count, rows.width);
   });
 }
 
@@ -176,63 +209,56 @@ struct Gradients {
   std::array<std::vector<double>, 2> weights;  // Σ dz · x̂_k
 };
 
+/// d x = scale · (dz − mean(dz) − x̂ · mean(dz · x̂)) is scale·dz + slope·x + constant with these two.
+template <typename A>
+struct Correction {
+  std::vector<A> slope, constant;
+
+  Correction(const Normalisation<A>& norm, const std::vector<double>& bias, const std::vector<double>& weight, const Rows& rows, bool training)
+      : slope(rows.channels, A(0)), constant(rows.channels, A(0)) {
+    for (int64_t c = 0; training && c < rows.channels; ++c) {
+      const double slopeOf = -static_cast<double>(norm.scale[c]) * norm.inverseDeviation[c] * weight[c] / rows.pixels();
+      slope[c] = static_cast<A>(slopeOf);
+      constant[c] = static_cast<A>(-static_cast<double>(norm.scale[c]) * bias[c] / rows.pixels() - slopeOf * norm.mean[c]);
+    }
+    slope = repeated(std::move(slope), rows);
+    constant = repeated(std::move(constant), rows);
+  }
+};
+
 template <typename T, typename A = typename Arithmetic<T>::Type>
 Gradients<A> backwardKernel(const at::Tensor& x1, const at::Tensor& x2, const at::Tensor& dy, const std::vector<Normalisation<A>>& norms,
                             Activation activation, bool training) {
-  const Shape shape(x1);
-  const int64_t channels = shape.channels;
-  const std::vector<A> offset = sumOfOffsets(norms);
-  const Normalisation<A>&n1 = norms.front(), &n2 = norms.back();
-  const auto pointers = [&](int64_t first) {
-    const int64_t at = first * channels;
-    return std::array<const T*, 3>{data<T>(x1) + at, x2.defined() ? data<T>(x2) + at : nullptr, data<T>(dy) + at};
-  };
-  const std::vector<double> totals = sumOverRows<A>(shape.rows, 3 * channels, [&](int64_t first, int64_t rows, A* partial) {
-    const auto [a, b, d] = pointers(first);
-    A *sums = partial, *products1 = partial + channels, *products2 = partial + 2 * channels;
-    const auto reduce = [&, a = a, b = b, d = d](auto kernel) {
-      kernel(a, b, d, n1.scale.data(), n2.scale.data(), offset.data(), n1.mean.data(), n2.mean.data(), sums, products1, products2, rows, channels);
-    };
-    chooseActivation(
-        activation, [&] { reduce([](auto... args) { reduceSilu(args...); }); }, [&] { reduce([](auto... args) { reduceRelu(args...); }); },
-        [&] { reduce([](auto... args) { reduceIdentity(args...); }); });
+  const Rows rows(x1);
+  const Maps<A> maps(norms, rows);
+  const std::vector<A> mean1 = repeated(norms.front().mean, rows), mean2 = repeated(norms.back().mean, rows);
+  const T *a = data<T>(x1), *b = data<T>(x2), *d = data<T>(dy);
+  const auto reduce = rowKernels<T>().reduce[static_cast<int>(activation)];
+  const std::vector<double> totals = sumOverRows<A>(rows, 3, [&](int64_t first, int64_t count, A* partial) {
+    const int64_t at = first * rows.width;
+    reduce(a + at, advanced(b, at), d + at, maps.scale1.data(), maps.scale2.data(), maps.offset.data(), mean1.data(), mean2.data(), partial,
+           partial + rows.width, partial + 2 * rows.width, count, rows.width);
   });
 
   Gradients<A> gradients;
-  gradients.bias.assign(totals.begin(), totals.begin() + channels);
-  std::array<std::vector<A>, 2> slope, constant;
+  gradients.bias.assign(totals.begin(), totals.begin() + rows.channels);
+  std::vector<Correction<A>> corrections;
   for (size_t k = 0; k < norms.size(); ++k) {
-    const Normalisation<A>& norm = norms[k];
     auto& weight = gradients.weights[k];
-    weight.resize(channels);
-    slope[k].assign(channels, A(0));
-    constant[k].assign(channels, A(0));
-    for (int64_t c = 0; c < channels; ++c) {
-      weight[c] = totals[(k + 1) * channels + c] * norm.inverseDeviation[c];
-      if (!training) continue;
-      // d x = scale · (dz − mean(dz) − x̂ · mean(dz · x̂)), written as scale·dz + slope·x + constant
-      const double slopeOf = -static_cast<double>(norm.scale[c]) * norm.inverseDeviation[c] * weight[c] / shape.rows;
-      slope[k][c] = static_cast<A>(slopeOf);
-      constant[k][c] = static_cast<A>(-static_cast<double>(norm.scale[c]) * totals[c] / shape.rows - slopeOf * norm.mean[c]);
-    }
+    weight.resize(rows.channels);
+    for (int64_t c = 0; c < rows.channels; ++c) weight[c] = totals[(k + 1) * rows.channels + c] * norms[k].inverseDeviation[c];
+    corrections.emplace_back(norms[k], gradients.bias, weight, rows, training);
   }
-  if (norms.size() == 1) {
-    slope[1] = slope[0];
-    constant[1] = constant[0];
-  }
+  const Correction<A>&c1 = corrections.front(), &c2 = corrections.back();
   gradients.x1 = at::empty_like(x1);
   if (x2.defined()) gradients.x2 = at::empty_like(x2);
-  overRows(shape.rows, [&](int64_t first, int64_t rows) {
-    const auto [a, b, d] = pointers(first);
-    T* out1 = static_cast<T*>(gradients.x1.data_ptr()) + first * channels;
-    T* out2 = x2.defined() ? static_cast<T*>(gradients.x2.data_ptr()) + first * channels : nullptr;
-    const auto run = [&, a = a, b = b, d = d](auto kernel) {
-      kernel(a, b, d, out1, out2, n1.scale.data(), n2.scale.data(), offset.data(), slope[0].data(), slope[1].data(), constant[0].data(),
-             constant[1].data(), rows, channels);
-    };
-    chooseActivation(
-        activation, [&] { run([](auto... args) { backwardSilu(args...); }); }, [&] { run([](auto... args) { backwardRelu(args...); }); },
-        [&] { run([](auto... args) { backwardIdentity(args...); }); });
+  const auto backward = rowKernels<T>().backward[static_cast<int>(activation)];
+  overRows(rows.count, [&](int64_t first, int64_t count) {
+    const int64_t at = first * rows.width;
+    T* out1 = static_cast<T*>(gradients.x1.data_ptr()) + at;
+    T* out2 = x2.defined() ? static_cast<T*>(gradients.x2.data_ptr()) + at : nullptr;
+    backward(a + at, advanced(b, at), d + at, out1, out2, maps.scale1.data(), maps.scale2.data(), maps.offset.data(), c1.slope.data(),
+             c2.slope.data(), c1.constant.data(), c2.constant.data(), count, rows.width);
   });
   return gradients;
 }
@@ -257,9 +283,11 @@ at::Tensor channelsLast(const at::Tensor& tensor) {
 
 template <typename A>
 at::Tensor toTensor(const std::vector<A>& values, const at::Tensor& like) {
-  at::Tensor tensor = at::empty({static_cast<int64_t>(values.size())}, at::TensorOptions().dtype(c10::CppTypeToScalarType<A>::value));
-  std::copy(values.begin(), values.end(), tensor.template data_ptr<A>());
-  return tensor.to(like.scalar_type());
+  at::Tensor tensor = at::empty({static_cast<int64_t>(values.size())}, like.options());
+  AT_DISPATCH_FLOATING_TYPES(like.scalar_type(), "batch_norm_activation", [&] {
+    std::copy(values.begin(), values.end(), tensor.template data_ptr<scalar_t>());
+  });
+  return tensor;
 }
 
 using MaybeTensor = const c10::optional<at::Tensor>&;

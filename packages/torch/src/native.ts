@@ -85,9 +85,11 @@ export interface Bridge {
 }
 
 function load(): Bridge {
-  // Threads that wait for work must sleep, not spin: data loading and other programs want the cores too, and a spinning
-  // OpenMP thread beside them makes every operator several times slower. libgomp reads this when it is loaded.
+  // A thread that waits for work at the end of an operator spins for some ten microseconds, then sleeps. Sleeping at once costs
+  // a wake-up at each of a step's thousands of barriers, a quarter of its time; spinning on and on makes every operator several
+  // times slower where data loading or other programs want the cores too. libgomp reads this when it is loaded.
   process.env.OMP_WAIT_POLICY ??= "passive";
+  process.env.GOMP_SPINCOUNT ??= "10000";
   try {
     return createRequire(import.meta.url)("../build/bridge.node") as Bridge;
   } catch (error) {

@@ -1,0 +1,77 @@
+// Sixteen float32 lanes for the kernels that compilers do not vectorise well on their own. Including this header turns
+// AVX-512 on for the rest of the file, so a file that does includes no templates of the standard library (whose code, shared
+// with other files, must run everywhere), and nothing in it runs before the processor was asked.
+#pragma once
+
+#include "vectorised.h"
+
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+#define YOLOV9_AVX512 1
+#include <immintrin.h>
+// GCC 12 warns of the deliberately undefined operands inside its own intrinsics.
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,fma")
+
+namespace bridge {
+namespace {
+
+constexpr int64_t lanes = 16;
+
+inline bool hasAvx512() {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512vl");
+}
+inline bool hasAvx512BFloat16() { return hasAvx512() && __builtin_cpu_supports("avx512bf16"); }
+
+/// Stands where a mask of lanes may: all of them, which is cheaper to load and store.
+struct AllLanes {};
+YOLOV9_INLINE __mmask16 firstLanes(int64_t count) { return static_cast<__mmask16>((1u << count) - 1); }
+
+YOLOV9_INLINE __m512 loadLanes(const float* at, AllLanes) { return _mm512_loadu_ps(at); }
+YOLOV9_INLINE __m512 loadLanes(const float* at, __mmask16 mask) { return _mm512_maskz_loadu_ps(mask, at); }
+YOLOV9_INLINE void storeLanes(float* at, __m512 value, AllLanes) { _mm512_storeu_ps(at, value); }
+YOLOV9_INLINE void storeLanes(float* at, __m512 value, __mmask16 mask) { _mm512_mask_storeu_ps(at, mask, value); }
+
+YOLOV9_INLINE __m512 widen(__m256i bits) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16)); }
+YOLOV9_INLINE __m512 loadLanes(const BFloat16Bits* at, AllLanes) { return widen(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(at))); }
+YOLOV9_INLINE __m512 loadLanes(const BFloat16Bits* at, __mmask16 mask) { return widen(_mm256_maskz_loadu_epi16(mask, at)); }
+YOLOV9_INLINE void storeLanes(BFloat16Bits* at, __m512 value, AllLanes) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value)));
+}
+YOLOV9_INLINE void storeLanes(BFloat16Bits* at, __m512 value, __mmask16 mask) {
+  _mm256_mask_storeu_epi16(at, mask, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value)));
+}
+
+/// Calls step(c, mask) for every sixteen of `count` elements, the last of them masked where they are fewer.
+template <typename Step>
+YOLOV9_INLINE void overLanes(int64_t count, const Step& step) {
+  int64_t c = 0;
+  for (; c + lanes <= count; c += lanes) step(c, AllLanes{});
+  if (c < count) step(c, firstLanes(count - c));
+}
+
+YOLOV9_INLINE __m512 lanesOf(float value) { return _mm512_set1_ps(value); }
+
+/// 1 / (1 + e^−z), to about 2 units in the last place: 2^f by its Taylor polynomial on |f| ≤ ½, a reciprocal of 14 bits and
+/// one step of Newton.
+YOLOV9_INLINE __m512 sigmoid(__m512 z) {
+  // The bound keeps the exponential finite; min returns its second operand where that is not a number.
+  const __m512 t = _mm512_min_ps(lanesOf(126.0f), _mm512_mul_ps(z, lanesOf(-1.44269504088896341f)));
+  const __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+  const __m512 f = _mm512_sub_ps(t, n);
+  __m512 p = lanesOf(1.5403530e-4f);
+  p = _mm512_fmadd_ps(p, f, lanesOf(1.3333558e-3f));
+  p = _mm512_fmadd_ps(p, f, lanesOf(9.6181291e-3f));
+  p = _mm512_fmadd_ps(p, f, lanesOf(5.5504109e-2f));
+  p = _mm512_fmadd_ps(p, f, lanesOf(2.4022651e-1f));
+  p = _mm512_fmadd_ps(p, f, lanesOf(6.9314718e-1f));
+  p = _mm512_fmadd_ps(p, f, lanesOf(1.0f));
+  const __m512 denominator = _mm512_add_ps(lanesOf(1.0f), _mm512_scalef_ps(p, n));
+  const __m512 guess = _mm512_rcp14_ps(denominator);
+  return _mm512_mul_ps(guess, _mm512_fnmadd_ps(denominator, guess, lanesOf(2.0f)));
+}
+
+}  // namespace
+}  // namespace bridge
+#endif
