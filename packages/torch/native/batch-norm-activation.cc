@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "batch-norm-rows.h"
+#include "channels-last.h"
 
 namespace bridge {
 
@@ -275,10 +276,6 @@ auto overTypes(at::ScalarType type, const Body& body) {
     default:
       TORCH_CHECK(false, "batch_norm_activation takes float32, float64 or bfloat16, not ", type);
   }
-}
-
-at::Tensor channelsLast(const at::Tensor& tensor) {
-  return tensor.defined() ? tensor.contiguous(at::MemoryFormat::ChannelsLast) : tensor;
 }
 
 template <typename A>

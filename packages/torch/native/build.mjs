@@ -28,6 +28,7 @@ function compilerFlags(libtorch) {
     "-Wno-unknown-pragmas",
     `-D_GLIBCXX_USE_CXX11_ABI=${libtorch.cxx11Abi ? 1 : 0}`,
     "-DNODE_GYP_MODULE_NAME=bridge",
+    ...(libtorch.onednn ? ["-DYOLOV9_ONEDNN"] : []),
     "-isystem",
     nodeHeaders,
     // Naming /usr/include again would reorder the standard headers and break them.
@@ -37,7 +38,7 @@ function compilerFlags(libtorch) {
 
 function linkerFlags(libtorch) {
   const cuda = libtorch.cuda ? ["-Wl,--no-as-needed", "-ltorch_cuda", "-lc10_cuda", "-Wl,--as-needed"] : [];
-  return [`-L${libtorch.libraries}`, `-Wl,-rpath,${libtorch.libraries}`, "-ltorch_cpu", "-ltorch", "-lc10", ...cuda];
+  return [`-L${libtorch.libraries}`, `-Wl,-rpath,${libtorch.libraries}`, "-ltorch_cpu", "-ltorch", "-lc10", ...(libtorch.onednn ? ["-ldnnl"] : []), ...cuda];
 }
 
 /** A number that changes when a source, a header or the command line does. */

@@ -1,11 +1,11 @@
 // Where libtorch is: $YOLOV9_LIBTORCH, else a system package, else the `torch` of the user's python.
 // Finds headers and libraries; it neither builds nor loads anything.
 import { execFileSync } from "node:child_process";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /**
- * @typedef {{ source: string, includes: string[], libraries: string, cxx11Abi: boolean, cuda: boolean }} Libtorch
+ * @typedef {{ source: string, includes: string[], libraries: string, cxx11Abi: boolean, cuda: boolean, onednn: boolean }} Libtorch
  * @typedef {{ found: Libtorch | undefined, tried: string[] }} Search
  */
 
@@ -56,5 +56,12 @@ function inspect({ source, root, cxx11Abi }) {
     .find((folder) => existsSync(join(folder, "libtorch_cpu.so")) || existsSync(join(folder, "libtorch_cpu.dylib")));
   if (!libraries || !existsSync(join(includes[0], "ATen/ATen.h"))) return undefined;
   const cuda = existsSync(join(libraries, "libtorch_cuda.so"));
-  return { source, includes, libraries, cxx11Abi: cxx11Abi ?? true, cuda };
+  return { source, includes, libraries, cxx11Abi: cxx11Abi ?? true, cuda, onednn: hasOneDnn(source, includes[0], libraries) };
+}
+
+/** Whether oneDNN can be called directly: only the one that a system's libtorch itself is linked to, in the version written for. */
+function hasOneDnn(source, includes, libraries) {
+  const header = join(includes, "oneapi/dnnl/dnnl_version.h");
+  if (source !== "system package" || !existsSync(header) || !existsSync(join(libraries, "libdnnl.so"))) return false;
+  return /#define DNNL_VERSION_MAJOR\s+2\b/.test(readFileSync(header, "utf8"));
 }

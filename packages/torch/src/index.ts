@@ -37,10 +37,10 @@ export { BatchNorm2d, withFrozenStatistics } from "./nn/batch-norm2d.js";
 export {
   activate,
   batchNormActivation,
-  withPlainKernels,
   type Activation,
   type NormalisedInput,
 } from "./nn/batch-norm-activation.js";
+export { withPlainKernels } from "./nn/plain-kernels.js";
 export { SGD, type ParameterGroup } from "./optim/sgd.js";
 export { clipGradNorm } from "./optim/clip-grad-norm.js";
 

@@ -2,6 +2,7 @@
 import { callOperator } from "../dispatch.js";
 import type { Tensor } from "../tensor.js";
 import type { BatchNorm2d } from "./batch-norm2d.js";
+import { usesOwnKernels } from "./plain-kernels.js";
 
 export type Activation = "none" | "silu" | "relu";
 
@@ -25,7 +26,7 @@ export function batchNormActivation(
   activation: Activation,
 ): Tensor {
   const { norm } = first;
-  if (!fusedKernels)
+  if (!usesOwnKernels())
     return activate(second === undefined ? normalised(first) : normalised(first).add(normalised(second)), activation);
   for (const each of [norm, second?.norm]) if (each?.training === true) each.countBatch();
   return callOperator("yolov9::batch_norm_activation", "", [
@@ -36,22 +37,6 @@ export function batchNormActivation(
     norm.eps,
     activationCodes[activation],
   ]) as Tensor;
-}
-
-let fusedKernels = true;
-
-/**
- * Runs a function in which `batchNormActivation` is done by libtorch's separate operators, for checking the fused kernel
- * and timing it: results differ by the rounding of float32 only.
- */
-export function withPlainKernels<T>(body: () => T): T {
-  const before = fusedKernels;
-  fusedKernels = false;
-  try {
-    return body();
-  } finally {
-    fusedKernels = before;
-  }
 }
 
 function normalised({ input, norm }: NormalisedInput): Tensor {

@@ -1,8 +1,10 @@
 // Two-dimensional convolution with its weights.
 import { noGrad } from "../autograd.js";
+import { callOperator } from "../dispatch.js";
 import { conv2d, empty } from "../operators.generated.js";
 import type { Tensor } from "../tensor.js";
 import { Module, parameter } from "./module.js";
+import { usesOwnKernels } from "./plain-kernels.js";
 import { placement } from "./shapes-only.js";
 
 export interface Conv2dOptions {
@@ -49,12 +51,17 @@ export class Conv2d extends Module {
    * Weights of another precision are converted to the input's: float32 master weights serve a bfloat16 pass, and their
    * gradients arrive in float32.
    * @param input [B, inChannels, H, W]
+   * @returns in channels-last memory on a CPU
    */
   forward(input: Tensor): Tensor {
+    const { weight, bias, stride, padding, dilation, groups } = this;
+    if (usesOwnKernels()) {
+      const operands = [input, weight, bias ?? null, stride, padding, dilation, groups];
+      return callOperator("yolov9::convolution", "", operands) as Tensor;
+    }
     const { dtype } = input;
     const like = (tensor: Tensor): Tensor => (tensor.dtype === dtype ? tensor : tensor.to({ dtype }));
-    const bias = this.bias && like(this.bias);
-    return conv2d(input, like(this.weight), bias, this.stride, this.padding, this.dilation, this.groups);
+    return conv2d(input, like(weight), bias && like(bias), stride, padding, dilation, groups);
   }
 }
 
