@@ -53,23 +53,27 @@ YOLOV9_INLINE void overLanes(int64_t count, const Step& step) {
 
 YOLOV9_INLINE __m512 lanesOf(float value) { return _mm512_set1_ps(value); }
 
-/// 1 / (1 + e^−z), to about 2 units in the last place: 2^f by its Taylor polynomial on |f| ≤ ½, a reciprocal of 14 bits and
-/// one step of Newton.
+/// c₀ + c₁·f + …, the coefficients from the last to the first.
+template <typename... Coefficients>
+YOLOV9_INLINE __m512 polynomial(__m512 f, float last, Coefficients... others) {
+  __m512 p = lanesOf(last);
+  ((p = _mm512_fmadd_ps(p, f, lanesOf(others))), ...);
+  return p;
+}
+
+/// 1 / (1 + e^−z) as precise as T is: to about 2 units in the last place of float32, to 1e-4 for bfloat16, whose own step is
+/// 4e-3. 2^t is a minimax polynomial of t's fraction, scaled by 2 to t's floor.
+template <typename T>
 YOLOV9_INLINE __m512 sigmoid(__m512 z) {
+  constexpr bool precise = sizeof(T) == sizeof(float);
   // The bound keeps the exponential finite; min returns its second operand where that is not a number.
   const __m512 t = _mm512_min_ps(lanesOf(126.0f), _mm512_mul_ps(z, lanesOf(-1.44269504088896341f)));
-  const __m512 n = _mm512_roundscale_ps(t, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-  const __m512 f = _mm512_sub_ps(t, n);
-  __m512 p = lanesOf(1.5403530e-4f);
-  p = _mm512_fmadd_ps(p, f, lanesOf(1.3333558e-3f));
-  p = _mm512_fmadd_ps(p, f, lanesOf(9.6181291e-3f));
-  p = _mm512_fmadd_ps(p, f, lanesOf(5.5504109e-2f));
-  p = _mm512_fmadd_ps(p, f, lanesOf(2.4022651e-1f));
-  p = _mm512_fmadd_ps(p, f, lanesOf(6.9314718e-1f));
-  p = _mm512_fmadd_ps(p, f, lanesOf(1.0f));
-  const __m512 denominator = _mm512_add_ps(lanesOf(1.0f), _mm512_scalef_ps(p, n));
+  const __m512 f = _mm512_reduce_ps(t, 1);
+  const __m512 p = precise ? polynomial(f, 1.877576673e-3f, 8.989340095e-3f, 5.582631805e-2f, 2.401536170e-1f, 6.931530732e-1f, 9.999999251e-1f)
+                           : polynomial(f, 7.802452266e-2f, 2.260671554e-1f, 6.958335405e-1f, 9.999252186e-1f);
+  const __m512 denominator = _mm512_add_ps(lanesOf(1.0f), _mm512_scalef_ps(p, t));
   const __m512 guess = _mm512_rcp14_ps(denominator);
-  return _mm512_mul_ps(guess, _mm512_fnmadd_ps(denominator, guess, lanesOf(2.0f)));
+  return precise ? _mm512_mul_ps(guess, _mm512_fnmadd_ps(denominator, guess, lanesOf(2.0f))) : guess;
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 
 #include "batch-norm-rows.h"
 #include "channels-last.h"
+#include "element-types.h"
 
 namespace bridge {
 
@@ -30,9 +31,11 @@ constexpr int64_t elementsAtOnce = 16;
 struct Rows {
   int64_t channels, repeats, count, width;
 
-  explicit Rows(const at::Tensor& x) : channels(x.size(1)), repeats(elementsAtOnce / std::gcd(channels, elementsAtOnce)) {
+  /// @param dense whether all that is worked on lies pixel after pixel
+  explicit Rows(const at::Tensor& x, bool dense = true)
+      : channels(x.size(1)), repeats(elementsAtOnce / std::gcd(channels, elementsAtOnce)) {
     count = x.numel() / channels;
-    if (count % repeats != 0) repeats = 1;
+    if (!dense || count % repeats != 0) repeats = 1;
     count /= repeats;
     width = channels * repeats;
   }
@@ -230,14 +233,16 @@ struct Correction {
 template <typename T, typename A = typename Arithmetic<T>::Type>
 Gradients<A> backwardKernel(const at::Tensor& x1, const at::Tensor& x2, const at::Tensor& dy, const std::vector<Normalisation<A>>& norms,
                             Activation activation, bool training) {
-  const Rows rows(x1);
+  const int64_t stride = pixelStride(dy);
+  const Rows rows(x1, stride == x1.size(1));
+  const int64_t dyStride = stride * rows.repeats;
   const Maps<A> maps(norms, rows);
   const std::vector<A> mean1 = repeated(norms.front().mean, rows), mean2 = repeated(norms.back().mean, rows);
   const T *a = data<T>(x1), *b = data<T>(x2), *d = data<T>(dy);
   const auto reduce = rowKernels<T>().reduce[static_cast<int>(activation)];
   const std::vector<double> totals = sumOverRows<A>(rows, 3, [&](int64_t first, int64_t count, A* partial) {
     const int64_t at = first * rows.width;
-    reduce(a + at, advanced(b, at), d + at, maps.scale1.data(), maps.scale2.data(), maps.offset.data(), mean1.data(), mean2.data(), partial,
+    reduce(a + at, advanced(b, at), d + first * dyStride, dyStride, maps.scale1.data(), maps.scale2.data(), maps.offset.data(), mean1.data(), mean2.data(), partial,
            partial + rows.width, partial + 2 * rows.width, count, rows.width);
   });
 
@@ -258,24 +263,10 @@ Gradients<A> backwardKernel(const at::Tensor& x1, const at::Tensor& x2, const at
     const int64_t at = first * rows.width;
     T* out1 = static_cast<T*>(gradients.x1.data_ptr()) + at;
     T* out2 = x2.defined() ? static_cast<T*>(gradients.x2.data_ptr()) + at : nullptr;
-    backward(a + at, advanced(b, at), d + at, out1, out2, maps.scale1.data(), maps.scale2.data(), maps.offset.data(), c1.slope.data(),
+    backward(a + at, advanced(b, at), d + first * dyStride, dyStride, out1, out2, maps.scale1.data(), maps.scale2.data(), maps.offset.data(), c1.slope.data(),
              c2.slope.data(), c1.constant.data(), c2.constant.data(), count, rows.width);
   });
   return gradients;
-}
-
-template <typename Body>
-auto overTypes(at::ScalarType type, const Body& body) {
-  switch (type) {
-    case at::kFloat:
-      return body(float{});
-    case at::kDouble:
-      return body(double{});
-    case at::kBFloat16:
-      return body(BFloat16Bits{});
-    default:
-      TORCH_CHECK(false, "batch_norm_activation takes float32, float64 or bfloat16, not ", type);
-  }
 }
 
 template <typename A>
@@ -303,7 +294,7 @@ class BatchNormActivation : public torch::autograd::Function<BatchNormActivation
     const at::Tensor a = channelsLast(x1), b = channelsLast(orNone(x2));
     at::Tensor y = at::empty_like(a);
     variable_list saved{a, b, weight1, orNone(weight2), bias1, orNone(bias2)};
-    overTypes(a.scalar_type(), [&](auto element) {
+    overTypes(a.scalar_type(), "batch_norm_activation", [&](auto element) {
       using T = decltype(element);
       using A = typename Arithmetic<T>::Type;
       std::vector<Normalisation<A>> norms;
@@ -327,11 +318,11 @@ class BatchNormActivation : public torch::autograd::Function<BatchNormActivation
   static variable_list backward(AutogradContext* context, variable_list outputs) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &a = saved[0], &b = saved[1], &weight1 = saved[2], &weight2 = saved[3], &bias1 = saved[4], &bias2 = saved[5];
-    const at::Tensor dy = channelsLast(outputs[0].to(a.scalar_type()));
+    const at::Tensor dy = withPixelStride(outputs[0].to(a.scalar_type()));
     const bool training = context->saved_data["training"].toBool();
     const auto activation = static_cast<Activation>(context->saved_data["activation"].toInt());
     variable_list result(14);
-    overTypes(a.scalar_type(), [&](auto element) {
+    overTypes(a.scalar_type(), "batch_norm_activation", [&](auto element) {
       using T = decltype(element);
       using A = typename Arithmetic<T>::Type;
       std::vector<Normalisation<A>> norms;

@@ -9,19 +9,19 @@ namespace bridge {
 
 namespace {
 
-template <Activation activation>
+template <typename T, Activation activation>
 YOLOV9_INLINE __m512 activated(__m512 z) {
   if constexpr (activation == Activation::identity) return z;
   if constexpr (activation == Activation::relu) return _mm512_max_ps(_mm512_setzero_ps(), z);
-  return _mm512_mul_ps(z, sigmoid(z));
+  return _mm512_mul_ps(z, sigmoid<T>(z));
 }
 
 /// dy · act′(z)
-template <Activation activation>
+template <typename T, Activation activation>
 YOLOV9_INLINE __m512 derived(__m512 z, __m512 dy) {
   if constexpr (activation == Activation::identity) return dy;
   if constexpr (activation == Activation::relu) return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(z, _mm512_setzero_ps(), _CMP_GT_OQ), dy);
-  const __m512 s = sigmoid(z);
+  const __m512 s = sigmoid<T>(z);
   const __m512 rest = _mm512_fnmadd_ps(s, s, s);  // s · (1 − s)
   return _mm512_mul_ps(dy, _mm512_fmadd_ps(z, rest, s));
 }
@@ -48,27 +48,28 @@ void applyTo(const T* x1, const T* x2, T* y, const float* scale1, const float* s
     overLanes(channels, [&](int64_t c, auto mask) {
       __m512 z = _mm512_fmadd_ps(loadLanes(x1 + c, mask), loadLanes(scale1 + c, mask), loadLanes(offset + c, mask));
       if constexpr (two) z = _mm512_fmadd_ps(loadLanes(x2 + c, mask), loadLanes(scale2 + c, mask), z);
-      storeLanes(y + c, activated<activation>(z), mask);
+      storeLanes(y + c, activated<T, activation>(z), mask);
     });
     if constexpr (two) x2 += channels;
   }
 }
 
 template <typename T, Activation activation, bool two>
-void reduceOf(const T* x1, const T* x2, const T* dy, const float* scale1, const float* scale2, const float* offset, const float* mean1,
+void reduceOf(const T* x1, const T* x2, const T* dy, int64_t dyStride, const float* scale1, const float* scale2, const float* offset, const float* mean1,
               const float* mean2, float* sums, float* products1, float* products2, int64_t rows, int64_t channels) {
   overLanes(channels, [&](int64_t c, auto mask) {
     const __m512 s1 = loadLanes(scale1 + c, mask), s2 = loadLanes(scale2 + c, mask), o = loadLanes(offset + c, mask);
     const __m512 m1 = loadLanes(mean1 + c, mask), m2 = loadLanes(mean2 + c, mask);
     __m512 sum = loadLanes(sums + c, mask), product1 = loadLanes(products1 + c, mask), product2 = loadLanes(products2 + c, mask);
-    for (int64_t row = 0, at = c; row < rows; ++row, at += channels) {
+    const T* d = dy + c;
+    for (int64_t row = 0, at = c; row < rows; ++row, at += channels, d += dyStride) {
       const __m512 v1 = loadLanes(x1 + at, mask);
       __m512 z = _mm512_fmadd_ps(v1, s1, o), v2;
       if constexpr (two) {
         v2 = loadLanes(x2 + at, mask);
         z = _mm512_fmadd_ps(v2, s2, z);
       }
-      const __m512 dz = derived<activation>(z, loadLanes(dy + at, mask));
+      const __m512 dz = derived<T, activation>(z, loadLanes(d, mask));
       sum = _mm512_add_ps(sum, dz);
       product1 = _mm512_fmadd_ps(dz, _mm512_sub_ps(v1, m1), product1);
       if constexpr (two) product2 = _mm512_fmadd_ps(dz, _mm512_sub_ps(v2, m2), product2);
@@ -80,9 +81,9 @@ void reduceOf(const T* x1, const T* x2, const T* dy, const float* scale1, const 
 }
 
 template <typename T, Activation activation, bool two>
-void backwardTo(const T* x1, const T* x2, const T* dy, T* dx1, T* dx2, const float* scale1, const float* scale2, const float* offset,
+void backwardTo(const T* x1, const T* x2, const T* dy, int64_t dyStride, T* dx1, T* dx2, const float* scale1, const float* scale2, const float* offset,
                 const float* slope1, const float* slope2, const float* constant1, const float* constant2, int64_t rows, int64_t channels) {
-  for (int64_t row = 0; row < rows; ++row, x1 += channels, dy += channels, dx1 += channels) {
+  for (int64_t row = 0; row < rows; ++row, x1 += channels, dy += dyStride, dx1 += channels) {
     overLanes(channels, [&](int64_t c, auto mask) {
       const __m512 v1 = loadLanes(x1 + c, mask), s1 = loadLanes(scale1 + c, mask);
       __m512 z = _mm512_fmadd_ps(v1, s1, loadLanes(offset + c, mask)), v2, s2;
@@ -91,7 +92,7 @@ void backwardTo(const T* x1, const T* x2, const T* dy, T* dx1, T* dx2, const flo
         s2 = loadLanes(scale2 + c, mask);
         z = _mm512_fmadd_ps(v2, s2, z);
       }
-      const __m512 dz = derived<activation>(z, loadLanes(dy + c, mask));
+      const __m512 dz = derived<T, activation>(z, loadLanes(dy + c, mask));
       storeLanes(dx1 + c, _mm512_fmadd_ps(s1, dz, _mm512_fmadd_ps(v1, loadLanes(slope1 + c, mask), loadLanes(constant1 + c, mask))), mask);
       if constexpr (two) {
         storeLanes(dx2 + c, _mm512_fmadd_ps(s2, dz, _mm512_fmadd_ps(v2, loadLanes(slope2 + c, mask), loadLanes(constant2 + c, mask))), mask);
@@ -110,16 +111,16 @@ void apply(const T* x1, const T* x2, T* y, const float* scale1, const float* sca
 }
 
 template <typename T, Activation activation>
-void reduce(const T* x1, const T* x2, const T* dy, const float* scale1, const float* scale2, const float* offset, const float* mean1,
+void reduce(const T* x1, const T* x2, const T* dy, int64_t dyStride, const float* scale1, const float* scale2, const float* offset, const float* mean1,
             const float* mean2, float* sums, float* products1, float* products2, int64_t rows, int64_t channels) {
-  (x2 ? reduceOf<T, activation, true> : reduceOf<T, activation, false>)(x1, x2, dy, scale1, scale2, offset, mean1, mean2, sums, products1,
+  (x2 ? reduceOf<T, activation, true> : reduceOf<T, activation, false>)(x1, x2, dy, dyStride, scale1, scale2, offset, mean1, mean2, sums, products1,
                                                                         products2, rows, channels);
 }
 
 template <typename T, Activation activation>
-void backward(const T* x1, const T* x2, const T* dy, T* dx1, T* dx2, const float* scale1, const float* scale2, const float* offset,
+void backward(const T* x1, const T* x2, const T* dy, int64_t dyStride, T* dx1, T* dx2, const float* scale1, const float* scale2, const float* offset,
               const float* slope1, const float* slope2, const float* constant1, const float* constant2, int64_t rows, int64_t channels) {
-  (x2 ? backwardTo<T, activation, true> : backwardTo<T, activation, false>)(x1, x2, dy, dx1, dx2, scale1, scale2, offset, slope1, slope2,
+  (x2 ? backwardTo<T, activation, true> : backwardTo<T, activation, false>)(x1, x2, dy, dyStride, dx1, dx2, scale1, scale2, offset, slope1, slope2,
                                                                             constant1, constant2, rows, channels);
 }
 

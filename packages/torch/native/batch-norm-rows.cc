@@ -54,12 +54,12 @@ YOLOV9_INLINE A derivative(A z, Activation activation) {
   }
 
 #define YOLOV9_REDUCE_ROWS(T, NAME, ACTIVATION) \
-  YOLOV9_CLONES void NAME(const T* RESTRICT x1, const T* RESTRICT x2, const T* RESTRICT dy, const Arithmetic<T>::Type* RESTRICT scale1, \
+  YOLOV9_CLONES void NAME(const T* RESTRICT x1, const T* RESTRICT x2, const T* RESTRICT dy, int64_t dyStride, const Arithmetic<T>::Type* RESTRICT scale1, \
                           const Arithmetic<T>::Type* RESTRICT scale2, const Arithmetic<T>::Type* RESTRICT offset, \
                           const Arithmetic<T>::Type* RESTRICT mean1, const Arithmetic<T>::Type* RESTRICT mean2, \
                           Arithmetic<T>::Type* RESTRICT sums, Arithmetic<T>::Type* RESTRICT products1, \
                           Arithmetic<T>::Type* RESTRICT products2, int64_t rows, int64_t channels) { \
-    for (int64_t row = 0; row < rows; ++row, x1 += channels, dy += channels) { \
+    for (int64_t row = 0; row < rows; ++row, x1 += channels, dy += dyStride) { \
       if (x2) { \
         for (int64_t c = 0; c < channels; ++c) { \
           const auto v1 = load(x1 + c); \
@@ -82,12 +82,12 @@ YOLOV9_INLINE A derivative(A z, Activation activation) {
   }
 
 #define YOLOV9_BACKWARD_ROWS(T, NAME, ACTIVATION) \
-  YOLOV9_CLONES void NAME(const T* RESTRICT x1, const T* RESTRICT x2, const T* RESTRICT dy, T* RESTRICT dx1, T* RESTRICT dx2, \
+  YOLOV9_CLONES void NAME(const T* RESTRICT x1, const T* RESTRICT x2, const T* RESTRICT dy, int64_t dyStride, T* RESTRICT dx1, T* RESTRICT dx2, \
                           const Arithmetic<T>::Type* RESTRICT scale1, const Arithmetic<T>::Type* RESTRICT scale2, \
                           const Arithmetic<T>::Type* RESTRICT offset, const Arithmetic<T>::Type* RESTRICT slope1, \
                           const Arithmetic<T>::Type* RESTRICT slope2, const Arithmetic<T>::Type* RESTRICT constant1, \
                           const Arithmetic<T>::Type* RESTRICT constant2, int64_t rows, int64_t channels) { \
-    for (int64_t row = 0; row < rows; ++row, x1 += channels, dy += channels, dx1 += channels) { \
+    for (int64_t row = 0; row < rows; ++row, x1 += channels, dy += dyStride, dx1 += channels) { \
       if (x2) { \
         for (int64_t c = 0; c < channels; ++c) { \
           const auto v1 = load(x1 + c); \

@@ -20,12 +20,12 @@ struct RowKernels {
   /// y = act(x₁·scale₁ + x₂·scale₂ + offset); x₂ may be null, here and below.
   using Apply = void (*)(const T* x1, const T* x2, T* y, const A* scale1, const A* scale2, const A* offset, int64_t rows, int64_t channels);
 
-  /// With dz = dy · act′(z): sums[c] += Σ dz and products_k[c] += Σ dz · (x_k − mean_k).
-  using Reduce = void (*)(const T* x1, const T* x2, const T* dy, const A* scale1, const A* scale2, const A* offset, const A* mean1,
+  /// With dz = dy · act′(z): sums[c] += Σ dz and products_k[c] += Σ dz · (x_k − mean_k). Rows of dy are `dyStride` apart.
+  using Reduce = void (*)(const T* x1, const T* x2, const T* dy, int64_t dyStride, const A* scale1, const A* scale2, const A* offset, const A* mean1,
                           const A* mean2, A* sums, A* products1, A* products2, int64_t rows, int64_t channels);
 
   /// dx_k = scale_k · dz + x_k · slope_k + constant_k; in evaluation slope and constant are zero.
-  using Backward = void (*)(const T* x1, const T* x2, const T* dy, T* dx1, T* dx2, const A* scale1, const A* scale2, const A* offset,
+  using Backward = void (*)(const T* x1, const T* x2, const T* dy, int64_t dyStride, T* dx1, T* dx2, const A* scale1, const A* scale2, const A* offset,
                             const A* slope1, const A* slope2, const A* constant1, const A* constant2, int64_t rows, int64_t channels);
 
   Sum sum;

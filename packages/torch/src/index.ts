@@ -40,6 +40,7 @@ export {
   type Activation,
   type NormalisedInput,
 } from "./nn/batch-norm-activation.js";
+export { concatFeatures, enlarge, fanOut, smooth } from "./nn/features.js";
 export { withPlainKernels } from "./nn/plain-kernels.js";
 export { SGD, type ParameterGroup } from "./optim/sgd.js";
 export { clipGradNorm } from "./optim/clip-grad-norm.js";

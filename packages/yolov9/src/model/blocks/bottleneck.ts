@@ -2,7 +2,7 @@
  * The small residual blocks of the paper's Table 2, usable inside a GELAN: RepBottleneck (the one in RepCSP), Res and Dark.
  * Each adds its input to its output when the shapes allow it.
  */
-import type { Tensor } from "@yolov9/torch";
+import { fanOut, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
@@ -12,6 +12,13 @@ import { RepConv } from "./rep-conv.js";
 
 /** Hidden channels of Res and Dark as a share of their output. */
 const HIDDEN_SHARE = 0.5;
+
+/** What a path makes of x, plus x where wanted. */
+function residual(x: Tensor, wanted: boolean, path: (x: Tensor) => Tensor): Tensor {
+  if (!wanted) return path(x);
+  const [kept, changed] = fanOut(x, 2);
+  return kept.add(path(changed));
+}
 
 /** RepConv 3×3, then Conv 3×3, both of full width, plus the input: [B, in, H, W] → [B, out, H, W]. */
 export class RepBottleneck extends FeatureBlock {
@@ -27,8 +34,7 @@ export class RepBottleneck extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.conv.forward(this.reparameterised.forward(x));
-    return this.residual ? x.add(y) : y;
+    return residual(x, this.residual, (y) => this.conv.forward(this.reparameterised.forward(y)));
   }
 }
 
@@ -49,8 +55,7 @@ export class Res extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.expand.forward(this.conv.forward(this.reduce.forward(x)));
-    return this.residual ? x.add(y) : y;
+    return residual(x, this.residual, (y) => this.expand.forward(this.conv.forward(this.reduce.forward(y))));
   }
 }
 
@@ -69,8 +74,7 @@ export class Dark extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.conv.forward(this.reduce.forward(x));
-    return this.residual ? x.add(y) : y;
+    return residual(x, this.residual, (y) => this.conv.forward(this.reduce.forward(y)));
   }
 }
 

@@ -2,7 +2,7 @@
  * Halving of the resolution: AConv (smooth, then a strided convolution) and ADown (half of the channels through a strided
  * convolution, half through a max-pool).
  */
-import { cat, type Tensor } from "@yolov9/torch";
+import { concatFeatures, smooth, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
@@ -10,11 +10,6 @@ import { channels, only } from "./options.js";
 import { BlockError, FeatureBlock, type FeatureDefinition } from "./registry.js";
 
 const STRIDE = 2;
-
-/** Mean of each 2 × 2 window at stride 1, without padding: one row and column less. */
-function smooth(x: Tensor): Tensor {
-  return x.avg_pool2d([2, 2], [1, 1]);
-}
 
 /** [B, in, H, W] → [B, out, H / 2, W / 2]. */
 export class AConv extends FeatureBlock {
@@ -46,7 +41,7 @@ export class ADown extends FeatureBlock {
   forward(x: Tensor): Tensor {
     const [first, second] = smooth(x).chunk(2, 1);
     const pooled = second!.max_pool2d([3, 3], [STRIDE, STRIDE], [1, 1]);
-    return cat([this.strided.forward(first!), this.pooled.forward(pooled)], 1);
+    return concatFeatures([this.strided.forward(first!), this.pooled.forward(pooled)]);
   }
 }
 

@@ -2,11 +2,12 @@
  * GELAN, the generalised efficient layer aggregation network (Wang, Yeh and Liao 2024): an ELAN whose stages may hold any block.
  * With inner RepCSP and two stages it is the "RepNCSPELAN4" of the published models.
  */
-import { Module, cat, type Tensor } from "@yolov9/torch";
+import { Module, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
 import { DepthwiseConv } from "./depthwise-conv.js";
+import { aggregate } from "./elan1.js";
 import { channels, depth, only } from "./options.js";
 import { BlockError, FeatureBlock, findBlock, type BlockContext, type FeatureDefinition } from "./registry.js";
 
@@ -64,9 +65,7 @@ export class GELAN extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    const outputs = this.split.forward(x).chunk(2, 1);
-    for (const stage of this.stages) outputs.push(stage.forward(outputs.at(-1)!));
-    return this.merge.forward(cat(outputs, 1));
+    return this.merge.forward(aggregate(this.split.forward(x), this.stages));
   }
 }
 

@@ -2,7 +2,7 @@
  * RepCSP: a cross-stage-partial block of RepBottlenecks (Wang et al. 2020, CSPNet); "RepNCSP" of the published models and the
  * default inner block of GELAN.
  */
-import { cat, type Tensor } from "@yolov9/torch";
+import { concatFeatures, fanOut, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { RepBottleneck } from "./bottleneck.js";
@@ -33,8 +33,9 @@ export class RepCSP extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    const main = this.bottlenecks.reduce((y, block) => block.forward(y), this.main.forward(x));
-    return this.merge.forward(cat([main, this.bypass.forward(x)], 1));
+    const [chained, passed] = fanOut(x, 2);
+    const main = this.bottlenecks.reduce((y, block) => block.forward(y), this.main.forward(chained));
+    return this.merge.forward(concatFeatures([main, this.bypass.forward(passed)]));
   }
 }
 

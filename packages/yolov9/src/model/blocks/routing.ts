@@ -1,7 +1,7 @@
 /**
  * Rows without weights that lead features to where they are needed: Upsample and Concat.
  */
-import { cat, type Tensor } from "@yolov9/torch";
+import { concatFeatures, enlarge, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import { only, sharedStride } from "./options.js";
 import { BlockError, FeatureBlock, type FeatureDefinition } from "./registry.js";
@@ -16,6 +16,7 @@ export class Upsample extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
+    if (this.factor === 2) return enlarge(x);
     const [height, width] = x.shape.slice(2);
     return x.upsample_nearest2d([height! * this.factor, width! * this.factor]);
   }
@@ -24,7 +25,7 @@ export class Upsample extends FeatureBlock {
 /** Channels side by side, in the order of `from`. */
 export class Concat extends FeatureBlock {
   forward(...inputs: Tensor[]): Tensor {
-    return cat(inputs, 1);
+    return concatFeatures(inputs);
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * SPPCSPC: spatial pyramid pooling inside a cross-stage-partial block, the end of YOLOv7's backbone (Wang et al. 2022).
  */
-import { cat, type Tensor } from "@yolov9/torch";
+import { concatFeatures, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
@@ -35,8 +35,8 @@ export class SPPCSPC extends FeatureBlock {
       const padding = (kernel - 1) / 2;
       return y.max_pool2d([kernel, kernel], [1, 1], [padding, padding]);
     });
-    const main = this.after.reduce((value, conv) => conv.forward(value), cat([y, ...pooled], 1));
-    return this.merge.forward(cat([main, this.bypass.forward(x)], 1));
+    const main = this.after.reduce((value, conv) => conv.forward(value), concatFeatures([y, ...pooled]));
+    return this.merge.forward(concatFeatures([main, this.bypass.forward(x)]));
   }
 }
 

@@ -1,7 +1,7 @@
 /**
  * SPPELAN: spatial pyramid pooling as a chain of max-pools whose every stage is concatenated.
  */
-import { cat, type Tensor } from "@yolov9/torch";
+import { concatFeatures, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
@@ -29,7 +29,7 @@ export class SPPELAN extends FeatureBlock {
       const padding = (SPP_KERNEL - 1) / 2;
       outputs.push(outputs.at(-1)!.max_pool2d([SPP_KERNEL, SPP_KERNEL], [1, 1], [padding, padding]));
     }
-    return this.merge.forward(cat(outputs, 1));
+    return this.merge.forward(concatFeatures(outputs));
   }
 }
 

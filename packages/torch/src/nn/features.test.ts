@@ -1,0 +1,78 @@
+import { describe, expect, it } from "vitest";
+import {
+  concatFeatures,
+  enlarge,
+  fanOut,
+  manualSeed,
+  randn,
+  scope,
+  smooth,
+  withPlainKernels,
+  type DType,
+  type Tensor,
+} from "../index.js";
+
+/** Outputs and input gradients, as numbers, by this package's kernels and by libtorch's separate operators. */
+function bothWays(shapes: readonly number[][], dtype: DType, body: (inputs: Tensor[]) => Tensor): [number[], number[]] {
+  manualSeed(5);
+  const inputs = shapes.map((shape) => randn(shape, { dtype }).keep());
+  const run = () =>
+    scope(() => {
+      const leaves = inputs.map((input) => input.clone());
+      leaves.forEach((leaf) => (leaf.requiresGrad = true));
+      const output = body(leaves);
+      manualSeed(6);
+      output.backward(randn(output.shape, { dtype }));
+      return [output, ...leaves.map((leaf) => leaf.grad!)].flatMap((tensor) => Array.from(tensor.toArray(), Number));
+    });
+  const results: [number[], number[]] = [run(), withPlainKernels(run)];
+  inputs.forEach((input) => input.dispose());
+  return results;
+}
+
+const cases: { name: string; shapes: number[][]; body: (inputs: Tensor[]) => Tensor }[] = [
+  { name: "smooth", shapes: [[2, 5, 7, 6]], body: ([x]) => smooth(x!) },
+  { name: "smooth of a slice of channels", shapes: [[2, 20, 5, 4]], body: ([x]) => smooth(x!.chunk(2, 1)[1]!) },
+  { name: "enlarge", shapes: [[2, 19, 3, 4]], body: ([x]) => enlarge(x!) },
+  {
+    name: "concatFeatures",
+    shapes: [
+      [2, 3, 4, 5],
+      [2, 16, 4, 5],
+      [2, 1, 4, 5],
+    ],
+    body: (inputs) => concatFeatures(inputs).square(),
+  },
+  {
+    name: "fanOut with five uses of different layouts",
+    shapes: [[2, 6, 4, 3]],
+    body: ([x]) => {
+      const [a, b, c, d, e] = fanOut(x!, 5);
+      return concatFeatures([
+        a!.mul(2),
+        concatFeatures([b!, c!.square()]).square(),
+        d!.exp(),
+        smooth(enlarge(e!)).narrow(2, 0, 4).narrow(3, 0, 3),
+      ]);
+    },
+  },
+  {
+    name: "fanOut with a use that nothing depends on",
+    shapes: [[2, 6, 4, 3]],
+    body: ([x]) => fanOut(x!, 2)[0].square(),
+  },
+];
+
+describe.each(cases)("$name", ({ shapes, body }) => {
+  it.each(["float64", "float32", "bfloat16"] as const)(
+    "equals libtorch's operators in %s, forward and backward",
+    (dtype) => {
+      const [own, plain] = bothWays(shapes, dtype, body);
+      expect(own.length).toBe(plain.length);
+      const tolerance = { float64: 1e-12, float32: 1e-5, bfloat16: 4e-2 }[dtype];
+      own.forEach((value, i) =>
+        expect(Math.abs(value - plain[i]!)).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(plain[i]!))),
+      );
+    },
+  );
+});
