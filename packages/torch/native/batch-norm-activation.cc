@@ -11,6 +11,7 @@
 #include <numeric>
 #include <vector>
 
+#include "activation.h"
 #include "batch-norm-rows.h"
 #include "channels-last.h"
 #include "element-types.h"
@@ -341,17 +342,6 @@ class BatchNormActivation : public torch::autograd::Function<BatchNormActivation
   }
 };
 
-at::Tensor activateWithOperators(const at::Tensor& z, int64_t activation) {
-  switch (static_cast<Activation>(activation)) {
-    case Activation::silu:
-      return at::silu(z);
-    case Activation::relu:
-      return at::relu(z);
-    default:
-      return z;
-  }
-}
-
 at::Tensor batchNormActivation(const at::Tensor& x1, const at::Tensor& weight1, const at::Tensor& bias1, const at::Tensor& mean1,
                                const at::Tensor& variance1, MaybeTensor x2, MaybeTensor weight2, MaybeTensor bias2, MaybeTensor mean2,
                                MaybeTensor variance2, bool training, double momentum, double eps, int64_t activation) {
@@ -361,7 +351,7 @@ at::Tensor batchNormActivation(const at::Tensor& x1, const at::Tensor& weight1, 
   if (!x1.is_cpu()) {  // other devices have fast kernels of their own
     at::Tensor z = at::batch_norm(x1, weight1, bias1, mean1, variance1, training, momentum, eps, true);
     if (x2) z = z + at::batch_norm(*x2, *weight2, *bias2, *mean2, *variance2, training, momentum, eps, true);
-    return activateWithOperators(z, activation);
+    return activate(z, static_cast<Activation>(activation));
   }
   return BatchNormActivation::apply(x1, weight1, bias1, mean1, variance1, x2, weight2, bias2, mean2, variance2, training, momentum, eps,
                                     activation);

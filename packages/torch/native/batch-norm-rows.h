@@ -3,12 +3,10 @@
 // are batch-norm-activation.cc's.
 #pragma once
 
+#include "activation-codes.h"
 #include "vectorised.h"
 
 namespace bridge {
-
-enum class Activation : int64_t { identity = 0, silu = 1, relu = 2 };
-constexpr int activationCount = 3;
 
 template <typename T>
 struct RowKernels {

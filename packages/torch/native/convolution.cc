@@ -1,10 +1,12 @@
 // Convolution through oneDNN itself, in channels-last float32 or bfloat16, with float32 weights: what libtorch's own call does with
 // casts, copies of weights and gradients in between is here one primitive that reads the weights as they are and writes their
-// gradient in float32 as they lie. Where the headers of oneDNN are not there, or it has no kernel, libtorch's operator does the work.
+// gradient in float32 as they lie. Where nothing is differentiated the activation happens inside the primitive and weights are
+// brought to its layout only once. Where the headers of oneDNN are not there, or it has no kernel, libtorch's operators do the work.
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include "activation.h"
 #include "channels-last.h"
 #include "onednn.h"
 
@@ -24,6 +26,10 @@ at::Tensor convolveWithLibtorch(const at::Tensor& x, const at::Tensor& weight, M
   c10::optional<at::Tensor> cast;
   if (bias) cast = bias->to(type);
   return at::conv2d(x, weight.to(type), cast, g.stride, g.padding, g.dilation, g.groups);
+}
+
+bool isDifferentiated(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias) {
+  return at::GradMode::is_enabled() && (x.requires_grad() || weight.requires_grad() || (bias && bias->requires_grad()));
 }
 
 #if defined(YOLOV9_ONEDNN)
@@ -50,8 +56,9 @@ memory::desc anyLayout(const memory::desc& like, memory::data_type type) { retur
 /// The three passes of one convolution for one shape of input: primitives, and how weights get to the layout that each wants.
 class Convolution {
  public:
-  Convolution(const at::Tensor& x, const at::Tensor& weight, bool bias, const Geometry& g)
-      : bias_(bias), type_(dataType(x.scalar_type())), strides_{g.stride, g.stride}, dilates_{g.dilation - 1, g.dilation - 1},
+  /// @param activation applied by the primitive itself, which only inference can do
+  Convolution(const at::Tensor& x, const at::Tensor& weight, bool bias, const Geometry& g, Activation activation)
+      : bias_(bias), activation_(activation), type_(dataType(x.scalar_type())), strides_{g.stride, g.stride}, dilates_{g.dilation - 1, g.dilation - 1},
         padding_{g.padding, g.padding}, weights_(weightsDescription(weight, g)) {
     const int64_t height = outputSize(x.size(2), weight.size(2), g), width = outputSize(x.size(3), weight.size(3), g);
     outputSizes_ = {x.size(0), weight.size(0), height, width};
@@ -63,12 +70,13 @@ class Convolution {
     forwardWeights_ = WeightReorder(weights_, forward_.weights_desc());
   }
 
-  at::Tensor forward(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias) const {
+  /// @param keepWeights whether the weights, once in the primitive's layout, serve the next call too
+  at::Tensor forward(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, bool keepWeights) const {
     at::Tensor y = at::empty(outputSizes_, x.options(), at::MemoryFormat::ChannelsLast);
     Execution execution(forward_.scratchpad_desc());
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SRC, memoryOf(source_, x)},
-                                              {DNNL_ARG_WEIGHTS, forwardWeights_.apply(weight, execution)},
-                                              {DNNL_ARG_DST, memoryOf(target_, y)}};
+    const memory weights = keepWeights ? forwardWeights_.applyOnce(weight, execution) : forwardWeights_.apply(weight, execution);
+    std::unordered_map<int, memory> arguments{
+        {DNNL_ARG_SRC, memoryOf(source_, x)}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, memoryOf(target_, y)}};
     if (bias_) arguments.emplace(DNNL_ARG_BIAS, memoryOf(biases_, *bias));
     execution.run(forwardPass_, arguments);
     return y;
@@ -118,7 +126,14 @@ class Convolution {
     const auto description =
         bias_ ? dnnl::convolution_forward::desc(kind, algorithm, source_, weights, biases_, target_, strides_, dilates_, padding_, padding_)
               : dnnl::convolution_forward::desc(kind, algorithm, source_, weights, target_, strides_, dilates_, padding_, padding_);
-    return {description, ownScratchpad(), engine()};
+    dnnl::primitive_attr attributes = ownScratchpad();
+    if (activation_ != Activation::identity) {
+      dnnl::post_ops after;
+      after.append_eltwise(1.0f, activation_ == Activation::silu ? dnnl::algorithm::eltwise_swish : dnnl::algorithm::eltwise_relu,
+                           activation_ == Activation::silu ? 1.0f : 0.0f, 0.0f);
+      attributes.set_post_ops(after);
+    }
+    return {description, attributes, engine()};
   }
 
   dnnl::convolution_backward_data::primitive_desc dataDescription() const {
@@ -137,6 +152,7 @@ class Convolution {
   }
 
   bool bias_;
+  Activation activation_;
   memory::data_type type_;
   memory::dims strides_, dilates_, padding_, outputSizes_;
   memory::desc source_, target_, weights_, biases_;
@@ -152,14 +168,15 @@ class Convolution {
 };
 
 /// The convolution for these shapes, made when first asked for; null where oneDNN has none.
-Convolution* convolutionFor(const at::Tensor& x, const at::Tensor& weight, bool bias, const Geometry& g) {
+Convolution* convolutionFor(const at::Tensor& x, const at::Tensor& weight, bool bias, const Geometry& g,
+                            Activation activation = Activation::identity) {
   static PrimitiveCache<Convolution> cache;
   const PrimitiveKey key = PrimitiveKey()
                                .add(x.sizes())
                                .add(weight.sizes())
                                .add(weight.strides())
-                               .add({g.stride, g.padding, g.dilation, g.groups, bias, static_cast<int64_t>(x.scalar_type())});
-  return cache.find(key, [&] { return std::make_unique<Convolution>(x, weight, bias, g); });
+                               .add({g.stride, g.padding, g.dilation, g.groups, bias, static_cast<int64_t>(x.scalar_type()), static_cast<int64_t>(activation)});
+  return cache.find(key, [&] { return std::make_unique<Convolution>(x, weight, bias, g, activation); });
 }
 
 using torch::autograd::AutogradContext;
@@ -174,7 +191,7 @@ class ConvolutionFunction : public torch::autograd::Function<ConvolutionFunction
     context->save_for_backward({input, weight});
     context->saved_data["geometry"] = std::vector<int64_t>{stride, padding, dilation, groups, bias.has_value()};
     context->saved_data["inputGradient"] = x.requires_grad();
-    return convolutionFor(input, weight, bias.has_value(), {stride, padding, dilation, groups})->forward(input, weight, bias);
+    return convolutionFor(input, weight, bias.has_value(), {stride, padding, dilation, groups})->forward(input, weight, bias, false);
   }
 
   static variable_list backward(AutogradContext* context, variable_list outputs) {
@@ -198,21 +215,30 @@ bool suitsOneDnn(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias
 
 #endif
 
+/// activation(convolution of x); codes of activations are those of `Activation`.
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, int64_t stride, int64_t padding, int64_t dilation,
-                       int64_t groups) {
+                       int64_t groups, int64_t activationCode) {
   const Geometry geometry{stride, padding, dilation, groups};
+  const auto activation = static_cast<Activation>(activationCode);
 #if defined(YOLOV9_ONEDNN)
-  if (suitsOneDnn(x, weight, bias) && x.size(1) == weight.size(1) * groups && convolutionFor(x, weight, bias.has_value(), geometry)) {
-    return ConvolutionFunction::apply(x, weight, bias, stride, padding, dilation, groups);
+  if (suitsOneDnn(x, weight, bias) && x.size(1) == weight.size(1) * groups) {
+    if (!isDifferentiated(x, weight, bias)) {
+      Convolution* whole = convolutionFor(x, weight, bias.has_value(), geometry, activation);
+      if (whole) return whole->forward(channelsLast(x), weight, bias, true);
+    } else if (convolutionFor(x, weight, bias.has_value(), geometry)) {
+      return activate(ConvolutionFunction::apply(x, weight, bias, stride, padding, dilation, groups), activation);
+    }
   }
 #endif
-  return convolveWithLibtorch(x, weight, bias, geometry);
+  return activate(convolveWithLibtorch(x, weight, bias, geometry), activation);
 }
 
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(yolov9, library) {
-  library.def("convolution(Tensor x, Tensor weight, Tensor? bias, int stride, int padding, int dilation, int groups) -> Tensor", convolution);
+  library.def(
+      "convolution(Tensor x, Tensor weight, Tensor? bias, int stride, int padding, int dilation, int groups, int activation) -> Tensor",
+      convolution);
 }
 
 }  // namespace bridge

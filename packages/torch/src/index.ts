@@ -34,12 +34,8 @@ export { buffer, Module, parameter } from "./nn/module.js";
 export { shapesOnly } from "./nn/shapes-only.js";
 export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { BatchNorm2d, withFrozenStatistics } from "./nn/batch-norm2d.js";
-export {
-  activate,
-  batchNormActivation,
-  type Activation,
-  type NormalisedInput,
-} from "./nn/batch-norm-activation.js";
+export { activate, type Activation } from "./nn/activation.js";
+export { batchNormActivation, type NormalisedInput } from "./nn/batch-norm-activation.js";
 export { concatFeatures, enlarge, fanOut, smooth } from "./nn/features.js";
 export { withPlainKernels } from "./nn/plain-kernels.js";
 export { SGD, type ParameterGroup } from "./optim/sgd.js";

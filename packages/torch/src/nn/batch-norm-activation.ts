@@ -1,12 +1,9 @@
 // Batch normalisation (of one or two inputs, added) and activation in one fused operator with its own backward.
 import { callOperator } from "../dispatch.js";
 import type { Tensor } from "../tensor.js";
+import { activate, activationCodes, type Activation } from "./activation.js";
 import type { BatchNorm2d } from "./batch-norm2d.js";
 import { usesOwnKernels } from "./plain-kernels.js";
-
-export type Activation = "none" | "silu" | "relu";
-
-const activationCodes: Readonly<Record<Activation, number>> = { none: 0, silu: 1, relu: 2 };
 
 /** A convolution's output and the normalisation that follows it. */
 export interface NormalisedInput {
@@ -41,11 +38,6 @@ export function batchNormActivation(
 
 function normalised({ input, norm }: NormalisedInput): Tensor {
   return norm.forward(input);
-}
-
-/** The activation alone, for convolutions without a norm. */
-export function activate(z: Tensor, activation: Activation): Tensor {
-  return activation === "silu" ? z.silu() : activation === "relu" ? z.relu() : z;
 }
 
 function operands({ input, norm }: NormalisedInput): Tensor[] {

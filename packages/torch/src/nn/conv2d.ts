@@ -3,6 +3,7 @@ import { noGrad } from "../autograd.js";
 import { callOperator } from "../dispatch.js";
 import { conv2d, empty } from "../operators.generated.js";
 import type { Tensor } from "../tensor.js";
+import { activate, activationCodes, type Activation } from "./activation.js";
 import { Module, parameter } from "./module.js";
 import { usesOwnKernels } from "./plain-kernels.js";
 import { placement } from "./shapes-only.js";
@@ -51,17 +52,18 @@ export class Conv2d extends Module {
    * Weights of another precision are converted to the input's: float32 master weights serve a bfloat16 pass, and their
    * gradients arrive in float32.
    * @param input [B, inChannels, H, W]
+   * @param activation applied to the result; where nothing is differentiated, as part of the convolution itself
    * @returns in channels-last memory on a CPU
    */
-  forward(input: Tensor): Tensor {
+  forward(input: Tensor, activation: Activation = "none"): Tensor {
     const { weight, bias, stride, padding, dilation, groups } = this;
     if (usesOwnKernels()) {
-      const operands = [input, weight, bias ?? null, stride, padding, dilation, groups];
+      const operands = [input, weight, bias ?? null, stride, padding, dilation, groups, activationCodes[activation]];
       return callOperator("yolov9::convolution", "", operands) as Tensor;
     }
     const { dtype } = input;
     const like = (tensor: Tensor): Tensor => (tensor.dtype === dtype ? tensor : tensor.to({ dtype }));
-    return conv2d(input, like(weight), bias && like(bias), stride, padding, dilation, groups);
+    return activate(conv2d(input, like(weight), bias && like(bias), stride, padding, dilation, groups), activation);
   }
 }
 

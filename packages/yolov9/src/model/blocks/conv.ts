@@ -2,7 +2,7 @@
  * Convolution, batch norm and activation: the unit that every other block is made of. `Conv.forward` and `RepConv.forward` are
  * the only places where these three meet, so a faster kernel for them belongs there.
  */
-import { activate, BatchNorm2d, batchNormActivation, Conv2d, type Tensor } from "@yolov9/torch";
+import { BatchNorm2d, batchNormActivation, Conv2d, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import { activationSchema, type Activation } from "../activation.js";
 import { channels, kernelSize, only } from "./options.js";
@@ -36,9 +36,8 @@ export class Conv extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    const y = this.conv.forward(x);
-    if (this.norm === undefined) return activate(y, this.activation);
-    return batchNormActivation({ input: y, norm: this.norm }, undefined, this.activation);
+    if (this.norm === undefined) return this.conv.forward(x, this.activation);
+    return batchNormActivation({ input: this.conv.forward(x), norm: this.norm }, undefined, this.activation);
   }
 }
 

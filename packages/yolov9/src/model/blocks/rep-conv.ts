@@ -2,7 +2,7 @@
  * RepConv: a 3×3 and a 1×1 convolution side by side while training, one 3×3 convolution once fused (Ding et al. 2021, RepVGG).
  * Like the published models it never has an identity branch ("RepConvN").
  */
-import { activate, batchNormActivation, fanOut, type Conv2d, type NormalisedInput, type Tensor } from "@yolov9/torch";
+import { batchNormActivation, fanOut, type Conv2d, type NormalisedInput, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
@@ -29,7 +29,7 @@ export class RepConv extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    if (this.fused !== undefined) return activate(this.fused.forward(x), this.activation);
+    if (this.fused !== undefined) return this.fused.forward(x, this.activation);
     const [wide, narrow] = fanOut(x, 2);
     return batchNormActivation(branch(this.spatial!, wide), branch(this.pointwise!, narrow), this.activation);
   }

@@ -1,0 +1,10 @@
+#pragma once
+
+#include <cstdint>
+
+namespace bridge {
+
+enum class Activation : int64_t { identity = 0, silu = 1, relu = 2 };
+constexpr int activationCount = 3;
+
+}  // namespace bridge
