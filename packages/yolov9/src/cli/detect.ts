@@ -30,6 +30,7 @@ async function detect(sources: readonly string[], command: Command): Promise<voi
   const detector = new stage.PictureDetector(predictor, { ...config, ...stage.inputSizeOf(predictor, config.imgsz) });
   const files = new stage.ResultFiles(stage.resultFolder(config.project, config.name, config.existOk), config);
   const say = json === true ? note : console.log;
+  say(`${config.weights} on ${predictor.engine}`);
   const found: DetectedImage[] = [];
   try {
     let number = 0;

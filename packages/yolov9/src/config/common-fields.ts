@@ -25,6 +25,10 @@ export const device = z.string().default("auto").describe("auto (a GPU when libt
 
 export const threads = z.int().min(0).default(0).describe("threads of libtorch; 0 uses every core");
 
+export const precision = z
+  .enum(["auto", "float32", "bfloat16"])
+  .describe("number format of convolutions on libtorch; auto takes bfloat16 where the CPU has instructions for it");
+
 export const workers = z
   .int()
   .min(0)

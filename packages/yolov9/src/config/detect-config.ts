@@ -8,6 +8,7 @@ import {
   maxDetections,
   modelOfWeights,
   ownImageSize,
+  precision,
   resultName,
   resultProject,
   threads,
@@ -34,6 +35,7 @@ export const DetectConfig = z.strictObject({
   saveConf: z.boolean().default(false).describe("end the rows of those label files with the score"),
   saveJson: z.boolean().default(false).describe("write detections.json with the boxes of all images"),
   device,
+  precision: precision.default("auto"),
   threads,
 });
 

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { GUIDANCES } from "../model/guidance.js";
 import { augmentationFields, batchFields } from "./augmentation-fields.js";
-import { data, device, imageSize, threads, workers } from "./common-fields.js";
+import { data, device, imageSize, precision, threads, workers } from "./common-fields.js";
 
 const gain = (value: number, of: string) => z.number().min(0).default(value).describe(`gain of the ${of} loss`);
 
@@ -67,10 +67,7 @@ export const TrainConfig = z.strictObject({
     .min(0)
     .default(0)
     .describe("disk space for decoded images that memory does not hold, in MiB, in the user's cache folder"),
-  precision: z
-    .enum(["auto", "float32", "bfloat16"])
-    .default("float32")
-    .describe("number format of convolutions in training; auto takes bfloat16 where the CPU has instructions for it"),
+  precision: precision.default("float32"),
 
   // Optimiser: SGD with Nesterov momentum
   lr0: z.number().gt(0).default(0.01).describe("learning rate after warm-up"),

@@ -9,6 +9,7 @@ import {
   maxDetections,
   modelOfWeights,
   ownImageSize,
+  precision,
   resultName,
   resultProject,
   threads,
@@ -46,6 +47,7 @@ export const ValConfig = z.strictObject({
   report: z.boolean().default(true).describe("write results.json, plots and report.html into that folder"),
   worst: z.int().min(0).max(200).default(12).describe("images with the most errors to show in the report"),
   device,
+  precision: precision.default("float32"),
   threads,
   workers,
 });

@@ -4,6 +4,7 @@ import type { PredictionInput, Predictions, Predictor } from "./predictor.js";
 
 /** Finds the one bright rectangle of each image, exactly, with a score of its own for each call. */
 class BrightnessPredictor implements Predictor {
+  readonly engine = "none";
   readonly classCount = 1;
   readonly names = ["bright"];
   readonly inputSize = undefined;

@@ -36,6 +36,10 @@ export class AugmentedPredictor implements Predictor {
     return this.#inner.names;
   }
 
+  get engine(): string {
+    return this.#inner.engine;
+  }
+
   get inputSize(): InputSize | undefined {
     return this.#inner.inputSize;
   }

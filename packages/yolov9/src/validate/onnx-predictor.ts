@@ -6,6 +6,7 @@ import type { InputSize, PredictionInput, Predictions, Predictor } from "./predi
 const UNIT = Float32Array.from({ length: 256 }, (_, level) => level / 255);
 
 export class OnnxPredictor implements Predictor {
+  readonly engine = "ONNX Runtime";
   readonly #detector: Detector;
 
   private constructor(detector: Detector) {

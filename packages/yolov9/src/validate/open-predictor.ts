@@ -1,5 +1,5 @@
 /** From whatever a user calls weights (ONNX file, checkpoint, run folder, bare tensors) to a predictor that owns them. */
-import { resolveDevice, setNumThreads } from "@yolov9/torch";
+import { resolveDevice, resolvePrecision, setNumThreads, type Precision } from "@yolov9/torch";
 import { deployed } from "../export/export-model.js";
 import { lossOfModel } from "../loss/index.js";
 import { openTrainedModel } from "../weights/open-model.js";
@@ -12,6 +12,8 @@ export interface OpenPredictorOptions {
   readonly model?: string | undefined;
   /** "auto", "cpu", "cuda:0". Default auto. */
   readonly device?: string | undefined;
+  /** Number format of the convolutions on libtorch; "auto" takes the fastest that the device multiplies. Default float32. */
+  readonly precision?: "auto" | Precision | undefined;
   /** Threads of libtorch; 0 or nothing leaves them as they are. */
   readonly threads?: number | undefined;
   /** Whether losses are computed where targets are given. */
@@ -28,9 +30,11 @@ export async function openPredictor(weights: string, options: OpenPredictorOptio
   const { model: trained, imageSize } = openTrainedModel(weights, options.model);
   const model = deployed(trained);
   trained.dispose();
-  model.to({ device: resolveDevice(options.device ?? "auto") });
+  const device = resolveDevice(options.device ?? "auto");
+  model.to({ device });
   return new TorchPredictor(model, {
     ownsModel: true,
+    precision: resolvePrecision(options.precision ?? "float32", device),
     ...(imageSize === undefined ? {} : { inputSize: { width: imageSize, height: imageSize } }),
     ...(options.withLosses === true ? { loss: lossOfModel(model) } : {}),
   });

@@ -33,6 +33,8 @@ export interface Predictor {
   readonly names: readonly string[] | undefined;
   /** The input size that it was made for, in pixels, where that is known. */
   readonly inputSize: InputSize | undefined;
+  /** What computes, for people: library and number format. */
+  readonly engine: string;
   predict(input: PredictionInput): Promise<Predictions>;
   close(): Promise<void>;
 }

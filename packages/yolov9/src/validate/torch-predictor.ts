@@ -1,5 +1,5 @@
 /** A model on libtorch as a predictor: evaluation mode, no gradients, losses of the lead head where they are wanted. */
-import { noGrad, scope, tensor, type Tensor } from "@yolov9/torch";
+import { capabilities, noGrad, scope, tensor, type DType, type Precision, type Tensor } from "@yolov9/torch";
 import type { DetectionLoss, LossItems } from "../loss/index.js";
 import type { DetectionModel } from "../model/index.js";
 import type { InputSize, PredictionInput, Predictions, Predictor } from "./predictor.js";
@@ -11,6 +11,8 @@ export interface TorchPredictorOptions {
   readonly loss?: DetectionLoss | undefined;
   /** The size that the model was trained with. */
   readonly inputSize?: InputSize | undefined;
+  /** Number format of the convolutions. Default: that of the weights. */
+  readonly precision?: Precision | undefined;
   /** Whether `close` frees the model. Default false: the caller keeps it. */
   readonly ownsModel?: boolean;
 }
@@ -21,6 +23,7 @@ export class TorchPredictor implements Predictor {
   readonly #loss: DetectionLoss | undefined;
   readonly #ownsModel: boolean;
   readonly #device: string;
+  readonly #precision: DType;
 
   /** @param model where its weights are; its mode is restored after every batch */
   constructor(model: DetectionModel, options: TorchPredictorOptions = {}) {
@@ -28,7 +31,9 @@ export class TorchPredictor implements Predictor {
     this.#model = model;
     this.#loss = options.loss;
     this.#ownsModel = options.ownsModel ?? false;
-    this.#device = model.parameters()[0]![1].device;
+    const { device, dtype } = model.parameters()[0]![1];
+    this.#device = device;
+    this.#precision = options.precision ?? dtype;
   }
 
   get classCount(): number {
@@ -37,6 +42,10 @@ export class TorchPredictor implements Predictor {
 
   get names(): readonly string[] {
     return this.#model.names;
+  }
+
+  get engine(): string {
+    return `libtorch ${capabilities().version}, ${this.#precision}, ${this.#device}`;
   }
 
   predict(input: PredictionInput): Promise<Predictions> {
@@ -68,9 +77,9 @@ export class TorchPredictor implements Predictor {
 
   /** Bytes to [B, 3, H, W] float 0 … 1, on the model's device. */
   #upload({ images, batchSize, height, width }: PredictionInput): Tensor {
-    const { dtype } = this.#model.parameters()[0]![1];
     const bytes = tensor(images, { shape: [batchSize, 3, height, width] });
-    return bytes.to({ device: this.#device, dtype }).div(BYTE_RANGE);
+    const unit = bytes.to({ device: this.#device, dtype: "float32", memoryFormat: "channels_last" }).div(BYTE_RANGE);
+    return unit.to({ dtype: this.#precision });
   }
 
   #losses(outputs: ReturnType<DetectionModel["forward"]>, { targets }: PredictionInput): LossItems | undefined {

@@ -20,6 +20,7 @@ type Found = [box: [number, number, number, number], score: number, classIndex: 
 
 /** Predicts given boxes, x1 y1 x2 y2 in source pixels, whatever is in the pictures. */
 class FixedPredictor implements Predictor {
+  readonly engine = "none";
   readonly classCount = 2;
   readonly names = ["cat", "dog"];
   readonly inputSize = undefined;
