@@ -41,8 +41,8 @@ export {
   type Activation,
   type NormalisedInput,
 } from "./nn/batch-norm-activation.js";
-export { SGD, type ParameterGroup } from "./optim/sgd.js";
-export { clipGradNorm } from "./optim/clip-grad-norm.js";
+export { SGD, type ParameterGroup, type StepOptions } from "./optim/sgd.js";
+export { follow, type AverageUpdate } from "./optim/moving-average.js";
 
 // files
 export { loadSafetensors, readSafetensorsHeader, saveSafetensors, type SafetensorsFile } from "./safetensors.js";
