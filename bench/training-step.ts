@@ -2,7 +2,16 @@
 // its own, so that peak memory is its own too. What is compared with what is the business of the benches.
 import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { clipGradNorm, manualSeed, profile, rand, scope, SGD, withPlainKernels, type OperatorTime, type Precision } from "@yolov9/torch";
+import {
+  manualSeed,
+  profile,
+  rand,
+  scope,
+  SGD,
+  withPlainKernels,
+  type OperatorTime,
+  type Precision,
+} from "@yolov9/torch";
 import {
   buildModel,
   ExponentialMovingAverage,
@@ -86,10 +95,8 @@ function measure(variant: StepVariant, { model: name, size, batch, steps }: Step
       const lossTime = watch();
       total.backward();
       const backward = watch();
-      clipGradNorm(parameters, 10);
-      optimiser.step();
+      optimiser.step({ maxGradientNorm: 10, average: average.nextUpdate() });
       optimiser.zeroGrad();
-      average.update();
       return { forward, loss: lossTime, backward, optimiser: watch() };
     });
   };

@@ -38,8 +38,8 @@ export { activate, type Activation } from "./nn/activation.js";
 export { batchNormActivation, type NormalisedInput } from "./nn/batch-norm-activation.js";
 export { concatFeatures, enlarge, fanOut, smooth } from "./nn/features.js";
 export { withPlainKernels } from "./nn/plain-kernels.js";
-export { SGD, type ParameterGroup } from "./optim/sgd.js";
-export { clipGradNorm } from "./optim/clip-grad-norm.js";
+export { SGD, type ParameterGroup, type StepOptions } from "./optim/sgd.js";
+export { follow, type AverageUpdate } from "./optim/moving-average.js";
 
 // files
 export { loadSafetensors, readSafetensorsHeader, saveSafetensors, type SafetensorsFile } from "./safetensors.js";

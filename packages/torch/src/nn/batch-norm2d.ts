@@ -10,9 +10,13 @@ export class BatchNorm2d extends Module {
   bias: Tensor;
   running_mean: Tensor;
   running_var: Tensor;
-  num_batches_tracked: Tensor;
+  /** An integer; whoever reads it sees every batch counted. */
+  declare num_batches_tracked: Tensor;
   readonly eps: number;
   readonly momentum: number;
+  #batches: Tensor;
+  /** Not yet in the tensor: a model has hundreds of these counters, and nobody reads them between two steps. */
+  #uncounted = 0;
 
   constructor(channels: number, { eps = 1e-5, momentum = 0.1 }: { eps?: number; momentum?: number } = {}) {
     super();
@@ -22,7 +26,16 @@ export class BatchNorm2d extends Module {
     this.bias = parameter(zeros([channels], placement()));
     this.running_mean = buffer(zeros([channels], placement()));
     this.running_var = buffer(ones([channels], placement()));
-    this.num_batches_tracked = buffer(zeros([], { dtype: "int64", ...placement() }));
+    this.#batches = buffer(zeros([], { dtype: "int64", ...placement() }));
+    // A property of the object itself, as those are by which a module finds its tensors.
+    Object.defineProperty(this, "num_batches_tracked", {
+      enumerable: true,
+      get: () => this.#counted(),
+      set: (counter: Tensor) => {
+        this.#batches = counter;
+        this.#uncounted = 0;
+      },
+    });
   }
 
   /** @param input [B, C, H, W] */
@@ -38,7 +51,13 @@ export class BatchNorm2d extends Module {
   }
 
   countBatch(): void {
-    if (!statisticsFrozen) this.num_batches_tracked.add_(1).dispose();
+    if (!statisticsFrozen) this.#uncounted++;
+  }
+
+  #counted(): Tensor {
+    if (this.#uncounted > 0) this.#batches.add_(this.#uncounted).dispose();
+    this.#uncounted = 0;
+    return this.#batches;
   }
 }
 

@@ -1,8 +1,10 @@
-// Stochastic gradient descent with Nesterov momentum and weight decay, many tensors a call.
+// Stochastic gradient descent with Nesterov momentum and weight decay, clipping of the gradient and a moving average: two
+// passes over memory a step, one for the gradient's norm and one for all the rest.
 import { noGrad } from "../autograd.js";
 import { callOperator } from "../dispatch.js";
-import { scope } from "../scope.js";
+import { usesOwnKernels } from "../nn/plain-kernels.js";
 import type { Tensor } from "../tensor.js";
+import { follow, type AverageUpdate } from "./moving-average.js";
 
 export interface ParameterGroup {
   parameters: readonly Tensor[];
@@ -12,22 +14,42 @@ export interface ParameterGroup {
   nesterov: boolean;
 }
 
+export interface StepOptions {
+  /** L2 norm of all gradients together to which longer ones are scaled down. Default: none are. */
+  readonly maxGradientNorm?: number;
+  /** Averages to update once the parameters have moved. */
+  readonly average?: AverageUpdate;
+}
+
+/** As in torch.nn.utils.clip_grad_norm_. */
+const CLIPPING_EPSILON = 1e-6;
+
 export class SGD {
   readonly groups: readonly ParameterGroup[];
-  /** Momentum buffer of each parameter, made at its first step. */
+  readonly #parameters: ReadonlySet<Tensor>;
+  /** Momentum buffer of each parameter, in its memory layout; all are made at the first step. */
   readonly #momenta = new Map<Tensor, Tensor>();
 
   constructor(groups: readonly ParameterGroup[]) {
     this.groups = groups;
+    this.#parameters = new Set(groups.flatMap(({ parameters }) => parameters));
   }
 
-  /** One update of every parameter that has a gradient; the formulas are torch.optim.SGD's. Gradients are overwritten. */
-  step(): void {
-    noGrad(() => scope(() => this.groups.forEach((group) => this.#update(group))));
+  /**
+   * One update of every parameter that has a gradient; the formulas are torch.optim.SGD's. Gradients may be overwritten.
+   * @returns the gradients' norm before clipping. When that is not finite, nothing was changed.
+   */
+  step({ maxGradientNorm = Infinity, average }: StepOptions = {}): number {
+    const norm = callOperator("yolov9::gradient_norm", "", [[...this.#parameters], usesOwnKernels()]) as number;
+    if (!Number.isFinite(norm)) return norm;
+    const scale = Math.min(maxGradientNorm / (norm + CLIPPING_EPSILON), 1);
+    for (const group of this.groups) this.#update(group, scale, average);
+    if (average !== undefined) follow(without(average, this.#parameters));
+    return norm;
   }
 
   zeroGrad(): void {
-    for (const { parameters } of this.groups) for (const parameter of parameters) parameter.clearGrad();
+    callOperator("yolov9::clear_gradients", "", [[...this.#parameters]]);
   }
 
   /** Momentum buffers as `group.index`, in a fixed order. */
@@ -47,8 +69,7 @@ export class SGD {
       const parameter = byName.get(name);
       if (parameter === undefined)
         throw new Error(`the optimiser has no parameter '${name}': the checkpoint belongs to another model`);
-      this.#momenta.get(parameter)?.dispose();
-      this.#momenta.set(parameter, momentum.clone().keep());
+      noGrad(() => this.#momentumOf(parameter).copy_(momentum).dispose());
     }
   }
 
@@ -57,39 +78,21 @@ export class SGD {
     this.#momenta.clear();
   }
 
-  #update({ parameters, lr, momentum, weightDecay, nesterov }: ParameterGroup): void {
-    const updated: Tensor[] = [];
-    const gradients: Tensor[] = [];
-    for (const parameter of parameters) {
-      const gradient = parameter.grad;
-      if (gradient === undefined) continue;
-      updated.push(parameter);
-      gradients.push(gradient);
-    }
-    if (updated.length === 0) return;
-    if (weightDecay !== 0) foreachAdd(gradients, updated, weightDecay);
-    foreachAdd(updated, momentum === 0 ? gradients : this.#directions(updated, gradients, momentum, nesterov), -lr);
-  }
-
-  /** Momentum v ← momentum · v + g; the step goes along v or, with Nesterov, along g + momentum · v. */
-  #directions(parameters: readonly Tensor[], gradients: readonly Tensor[], momentum: number, nesterov: boolean) {
-    const momenta = this.#momentaOf(parameters);
-    callOperator("aten::_foreach_mul_", "Scalar", [momenta, momentum]);
-    foreachAdd(momenta, gradients, 1);
-    if (!nesterov) return momenta;
-    foreachAdd(gradients, momenta, momentum);
-    return gradients;
+  #update(group: ParameterGroup, scale: number, average: AverageUpdate | undefined): void {
+    const { parameters, lr, momentum, weightDecay, nesterov } = group;
+    const momenta = parameters.map((parameter) => this.#momentumOf(parameter));
+    const averages = parameters.map((parameter) => average?.averages.get(parameter));
+    const settings = [scale, lr, momentum, weightDecay, nesterov, average?.decay ?? 0, usesOwnKernels()];
+    callOperator("yolov9::sgd_step", "", [parameters, momenta, averages, ...settings]);
   }
 
   /** A fresh buffer is zero: zero · momentum + gradient is the gradient, which PyTorch's first step starts from. */
-  #momentaOf(parameters: readonly Tensor[]): Tensor[] {
-    return parameters.map((parameter) => {
-      const known = this.#momenta.get(parameter);
-      if (known !== undefined) return known;
-      const fresh = parameter.zeros_like().keep();
-      this.#momenta.set(parameter, fresh);
-      return fresh;
-    });
+  #momentumOf(parameter: Tensor): Tensor {
+    const known = this.#momenta.get(parameter);
+    if (known !== undefined) return known;
+    const fresh = noGrad(() => parameter.zeros_like().keep());
+    this.#momenta.set(parameter, fresh);
+    return fresh;
   }
 
   #named(): [string, Tensor][] {
@@ -99,6 +102,7 @@ export class SGD {
   }
 }
 
-function foreachAdd(targets: readonly Tensor[], others: readonly Tensor[], alpha: number): void {
-  callOperator("aten::_foreach_add_", "List", [targets, others, alpha]);
+/** The averages of what the optimiser does not move, such as running statistics. */
+function without({ decay, averages }: AverageUpdate, moved: ReadonlySet<Tensor>): AverageUpdate {
+  return { decay, averages: new Map([...averages].filter(([source]) => !moved.has(source))) };
 }

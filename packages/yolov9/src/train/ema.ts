@@ -2,8 +2,8 @@
  * Exponential moving average of a model's weights and batch-norm statistics, in float32. What is validated and deployed is the average,
  * not the weights of the last step. Integer buffers (batch counters) are not averaged.
  */
-import { callOperator, noGrad } from "@yolov9/torch";
-import type { Module, Tensor } from "@yolov9/torch";
+import { follow } from "@yolov9/torch";
+import type { AverageUpdate, Module, Tensor } from "@yolov9/torch";
 
 export interface EmaOptions {
   /** Decay after many updates, D. */
@@ -21,8 +21,8 @@ export class ExponentialMovingAverage<M extends Module> {
   /** Updates so far, that is steps of the optimiser. */
   updates = 0;
   readonly #options: EmaOptions;
-  readonly #averages: readonly Tensor[];
-  readonly #sources: readonly Tensor[];
+  /** By the source's tensors. */
+  readonly #averages: ReadonlyMap<Tensor, Tensor>;
 
   /**
    * @param source the model that is trained
@@ -36,10 +36,9 @@ export class ExponentialMovingAverage<M extends Module> {
     average.eval();
     const state = average.stateDict();
     const pairs = [...source.stateDict()].flatMap(([path, tensor]): [Tensor, Tensor][] =>
-      tensor.dtype === "float32" ? [[state.get(path)!, tensor]] : [],
+      tensor.dtype === "float32" ? [[tensor, state.get(path)!]] : [],
     );
-    this.#averages = pairs.map(([mean]) => mean);
-    this.#sources = pairs.map(([, tensor]) => tensor);
+    this.#averages = new Map(pairs);
   }
 
   /**
@@ -53,13 +52,14 @@ export class ExponentialMovingAverage<M extends Module> {
     return tau === undefined ? Math.min(decay, Math.max(published, (1 + update) / (10 + update))) : published;
   }
 
+  /** Counts an update, and says what it is for an optimiser that does it in its own pass (`SGD.step`). */
+  nextUpdate(): AverageUpdate {
+    this.updates++;
+    return { decay: this.decayAt(this.updates), averages: this.#averages };
+  }
+
   /** average ← d · average + (1 - d) · source, for every tensor at once. */
   update(): void {
-    this.updates++;
-    const decay = this.decayAt(this.updates);
-    noGrad(() => {
-      callOperator("aten::_foreach_mul_", "Scalar", [this.#averages, decay]);
-      callOperator("aten::_foreach_add_", "List", [this.#averages, this.#sources, 1 - decay]);
-    });
+    follow(this.nextUpdate());
   }
 }

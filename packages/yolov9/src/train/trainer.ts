@@ -2,7 +2,7 @@
  * The training loop: batches in, steps of the optimiser, validation and checkpoints after every epoch. What is trained and where it
  * stands is in training-state.ts; this file drives it with the data of a run.
  */
-import { clipGradNorm, scope, tensor } from "@yolov9/torch";
+import { scope, tensor } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import type { TrainConfig } from "../config/index.js";
 import type { Batch, Loader } from "../data/index.js";
@@ -103,7 +103,6 @@ class Trainer {
   readonly #trainLoader: Loader;
   readonly #valLoader: Loader;
   readonly #loss: DetectionLoss;
-  readonly #parameters: readonly Tensor[];
 
   private constructor(state: TrainingState, folder: RunFolder, data: RunData, hooks: TrainHooks) {
     const { config, model } = state;
@@ -115,7 +114,6 @@ class Trainer {
     this.#progress = hooks.progress ?? new Progress(config.epochs);
     [this.#trainLoader, this.#valLoader] = loaders(config, data);
     this.#loss = trainingLoss(config, model);
-    this.#parameters = model.parameters().map(([, parameter]) => parameter);
   }
 
   /** A new run in a new folder. */
@@ -247,11 +245,9 @@ class Trainer {
   /** Clips the gradients, moves the weights and the average. @returns the gradients' norm before */
   #step(): number {
     const { optimizer, ema } = this.#state;
-    const norm = clipGradNorm(this.#parameters, this.#config.clipNorm);
+    const norm = optimizer.step({ maxGradientNorm: this.#config.clipNorm, average: ema.nextUpdate() });
     this.#assertFinite(norm, "gradient norm");
-    optimizer.step();
     optimizer.zeroGrad();
-    ema.update();
     return norm;
   }
 

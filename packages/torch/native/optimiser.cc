@@ -1,0 +1,227 @@
+// Stochastic gradient descent, gradient norm and moving averages over lists of tensors. A model has hundreds of small
+// tensors and the work is bound by memory: lists are cut into chunks for the threads, and one pass over a chunk does all
+// that happens to it. Gradients are those that autograd accumulated in the parameters.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "optimiser-rows.h"
+
+namespace bridge {
+
+namespace {
+
+/// Elements handled together: all that belongs to them stays in cache.
+constexpr int64_t chunkSize = 16384;
+
+struct Chunk {
+  size_t tensor;
+  int64_t first, count;
+};
+
+std::vector<Chunk> chunksOf(const std::vector<at::Tensor>& tensors) {
+  std::vector<Chunk> chunks;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const int64_t size = tensors[i].numel();
+    for (int64_t first = 0; first < size; first += chunkSize) chunks.push_back({i, first, std::min(chunkSize, size - first)});
+  }
+  return chunks;
+}
+
+/// Calls body(chunkIndex, chunk) in parallel.
+template <typename Body>
+void overChunks(const std::vector<Chunk>& chunks, const Body& body) {
+  at::parallel_for(0, static_cast<int64_t>(chunks.size()), 1, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) body(i, chunks[i]);
+  });
+}
+
+template <typename T>
+T* at(const std::vector<at::Tensor>& tensors, const Chunk& chunk) {
+  return static_cast<T*>(tensors[chunk.tensor].data_ptr()) + chunk.first;
+}
+
+template <typename Body>
+void overTypes(at::ScalarType type, const Body& body) {
+  if (type == at::kDouble) return body(double{});
+  body(float{});
+}
+
+/// Whether elements at the same place in memory are the same elements: strides of dimensions of one element say nothing.
+bool sameLayout(const at::Tensor& a, const at::Tensor& b) {
+  for (int64_t d = 0; d < a.dim(); ++d) {
+    if (a.size(d) != 1 && a.stride(d) != b.stride(d)) return false;
+  }
+  return a.is_non_overlapping_and_dense() && b.is_non_overlapping_and_dense();
+}
+
+/// The values in the memory layout of `model`; the tensor itself where it has that layout.
+at::Tensor inLayoutOf(const at::Tensor& model, const at::Tensor& tensor) {
+  return sameLayout(model, tensor) ? tensor : at::empty_like(model).copy_(tensor);
+}
+
+/// Whether the kernels take these: float32 or float64 on the CPU. Everything else goes through libtorch's operators.
+bool haveKernel(const std::vector<at::Tensor>& tensors) {
+  const at::ScalarType type = tensors.front().scalar_type();
+  if (type != at::kFloat && type != at::kDouble) return false;
+  return std::all_of(tensors.begin(), tensors.end(), [&](const at::Tensor& tensor) {
+    return tensor.is_cpu() && tensor.scalar_type() == type && tensor.is_non_overlapping_and_dense();
+  });
+}
+
+/// Autograd, and whoever keeps something made from a tensor, notice by this number that its values were overwritten.
+void countChange(const std::vector<at::Tensor>& tensors) {
+  for (const at::Tensor& tensor : tensors) {
+    if (tensor.defined()) tensor.unsafeGetTensorImpl()->bump_version();
+  }
+}
+
+/// L2 norm of all gradients together. `fused` is false for libtorch's operators, here and below. Partial sums are added up in float64 and in the same order whatever the threads do.
+double gradientNorm(at::TensorList parameters, bool fused) {
+  const at::NoGradGuard noGrad;
+  std::vector<at::Tensor> gradients;
+  for (const at::Tensor& parameter : parameters) {
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  }
+  if (gradients.empty()) return 0;
+  if (!fused || !haveKernel(gradients)) return at::stack(at::_foreach_norm(gradients, 2)).norm().item<double>();
+  const std::vector<Chunk> chunks = chunksOf(gradients);
+  std::vector<double> sums(chunks.size());
+  overTypes(gradients.front().scalar_type(), [&](auto element) {
+    using T = decltype(element);
+    overChunks(chunks, [&](int64_t index, const Chunk& chunk) { sums[index] = sumOfSquares(at<T>(gradients, chunk), chunk.count); });
+  });
+  double total = 0;
+  for (const double sum : sums) total += sum;
+  return std::sqrt(total);
+}
+
+/// average ← decay · average + (1 − decay) · source
+void follow(at::TensorList averages, at::TensorList sources, double decay, bool fused) {
+  TORCH_CHECK(averages.size() == sources.size(), "follow takes as many sources as averages");
+  const at::NoGradGuard noGrad;
+  std::vector<at::Tensor> targets(averages.begin(), averages.end()), values(sources.begin(), sources.end());
+  if (targets.empty()) return;
+  if (!fused || !haveKernel(targets) || !haveKernel(values) || targets.front().scalar_type() != values.front().scalar_type()) {
+    at::_foreach_mul_(targets, decay);
+    at::_foreach_add_(targets, values, 1 - decay);
+    return;
+  }
+  for (size_t i = 0; i < targets.size(); ++i) values[i] = inLayoutOf(targets[i], values[i]);
+  overTypes(targets.front().scalar_type(), [&](auto element) {
+    using T = decltype(element);
+    overChunks(chunksOf(targets), [&](int64_t, const Chunk& chunk) {
+      followRow(at<T>(targets, chunk), at<T>(values, chunk), static_cast<T>(decay), chunk.count);
+    });
+  });
+  countChange(targets);
+}
+
+/// What one step moves: parameters that have a gradient, and what belongs to each of them at the same index. An average is
+/// undefined where it is none of this pass's business.
+struct Moved {
+  std::vector<at::Tensor> parameters, gradients, momenta, averages;
+};
+
+bool haveKernel(const Moved& moved) {
+  if (!haveKernel(moved.parameters)) return false;
+  for (size_t i = 0; i < moved.parameters.size(); ++i) {
+    const at::Tensor &parameter = moved.parameters[i], &average = moved.averages[i];
+    if (!sameLayout(parameter, moved.momenta[i])) return false;
+    if (average.defined() && !(average.is_cpu() && average.scalar_type() == parameter.scalar_type())) return false;
+  }
+  return true;
+}
+
+void stepWithOperators(const Moved& moved, const SgdSettings<double>& s, bool nesterov) {
+  const auto& [parameters, gradients, momenta, averages] = moved;
+  if (s.scale != 1) at::_foreach_mul_(gradients, s.scale);
+  if (s.weightDecay != 0) at::_foreach_add_(gradients, parameters, s.weightDecay);
+  at::_foreach_mul_(momenta, s.momentum);
+  at::_foreach_add_(momenta, gradients, 1);
+  if (nesterov) at::_foreach_add_(gradients, momenta, s.momentum);
+  at::_foreach_add_(parameters, nesterov ? gradients : momenta, -s.lr);
+  std::vector<at::Tensor> followers, leaders;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (!averages[i].defined()) continue;
+    followers.push_back(averages[i]);
+    leaders.push_back(parameters[i]);
+  }
+  follow(followers, leaders, s.decay, false);
+}
+
+template <typename T>
+void stepWithKernel(const Moved& moved, const SgdSettings<double>& settings, bool nesterov) {
+  const SgdSettings<T> s = settings.as<T>();
+  overChunks(chunksOf(moved.parameters), [&](int64_t, const Chunk& chunk) {
+    T* parameter = at<T>(moved.parameters, chunk);
+    const T* gradient = at<T>(moved.gradients, chunk);
+    T* momentum = at<T>(moved.momenta, chunk);
+    if (nesterov) {
+      nesterovRow(parameter, gradient, momentum, s, chunk.count);
+    } else {
+      momentumRow(parameter, gradient, momentum, s, chunk.count);
+    }
+    if (moved.averages[chunk.tensor].defined()) followRow(at<T>(moved.averages, chunk), parameter, s.decay, chunk.count);
+  });
+}
+
+/// One step of SGD on one group, and averages that follow its parameters. The formulas are torch.optim.SGD's; a momentum
+/// buffer of zeros gives its first step. `averages` holds nothing for parameters that have none.
+void sgdStep(at::TensorList parameters, at::TensorList momenta, const c10::List<c10::optional<at::Tensor>>& averages, double scale, double lr, double momentum,
+             double weightDecay, bool nesterov, double decay, bool fused) {
+  TORCH_CHECK(momenta.size() == parameters.size(), "sgd_step takes as many momenta as parameters");
+  TORCH_CHECK(averages.size() == parameters.size(), "sgd_step takes as many averages as parameters");
+  const at::NoGradGuard noGrad;
+  Moved moved;
+  std::vector<at::Tensor> others, averagesOfOthers;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const at::Tensor& parameter = parameters[i];
+    const c10::optional<at::Tensor> given = averages.get(i);
+    at::Tensor average = given ? *given : at::Tensor();
+    const bool moves = parameter.grad().defined();
+    if (average.defined() && (!moves || !sameLayout(parameter, average))) {
+      others.push_back(parameter);
+      averagesOfOthers.push_back(std::move(average));
+      average = at::Tensor();
+    }
+    if (!moves) continue;
+    moved.parameters.push_back(parameter);
+    moved.gradients.push_back(inLayoutOf(parameter, parameter.grad()));
+    moved.momenta.push_back(momenta[i]);
+    moved.averages.push_back(std::move(average));
+  }
+  if (!moved.parameters.empty()) {
+    const SgdSettings<double> settings{scale, lr, momentum, weightDecay, decay};
+    if (fused && haveKernel(moved)) {
+      overTypes(moved.parameters.front().scalar_type(), [&](auto element) { stepWithKernel<decltype(element)>(moved, settings, nesterov); });
+    } else {
+      stepWithOperators(moved, settings, nesterov);
+    }
+  }
+  follow(averagesOfOthers, others, decay, fused);
+  countChange(moved.parameters);
+  countChange(moved.averages);
+}
+
+/// Frees the gradients of all parameters.
+void clearGradients(at::TensorList parameters) {
+  for (const at::Tensor& parameter : parameters) parameter.mutable_grad() = at::Tensor();
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(yolov9, library) {
+  library.def("gradient_norm(Tensor[] parameters, bool fused) -> float", gradientNorm);
+  library.def("clear_gradients(Tensor[] parameters) -> ()", clearGradients);
+  library.def("follow(Tensor[] averages, Tensor[] sources, float decay, bool fused) -> ()", follow);
+  library.def(
+      "sgd_step(Tensor[] parameters, Tensor[] momenta, Tensor?[] averages, float scale, float lr, float momentum, float weight_decay, "
+      "bool nesterov, float decay, bool fused) -> ()",
+      sgdStep);
+}
+
+}  // namespace bridge
