@@ -66,7 +66,7 @@ export function maskInput({ images, truth, found, areaSource }: CocoRows): {
 }
 
 /** @throws RangeError when a row lacks what is compared */
-export function keypointInput({ truth, found, areaSource }: CocoRows): {
+export function keypointInput({ images, truth, found, areaSource }: CocoRows): {
   truths: KeypointTruth[];
   detections: KeypointDetections[];
 } {
@@ -79,11 +79,12 @@ export function keypointInput({ truth, found, areaSource }: CocoRows): {
       );
       return { ...flags, ignored, keypoints, boxes: packBoxes(rows, (row) => boxOf(row, "annotation")) };
     }),
-    detections: found.map((rows) => {
+    detections: found.map((rows, image) => {
       const keypoints = rows.map((row) => pointsOf(row, "detection"));
-      const areas = rows.map(({ bbox }, i) =>
-        areaSource === "bbox" && bbox ? boxArea(bbox) : boxArea(keypointBox(keypoints[i]!)),
-      );
+      const areas = rows.map((row, i) => {
+        if (areaSource === "segmentation") return rleArea(maskOf(row, images[image]!));
+        return boxArea(areaSource === "bbox" && row.bbox ? row.bbox : keypointBox(keypoints[i]!));
+      });
       return { ...scoresOf(rows), keypoints, areas };
     }),
   };

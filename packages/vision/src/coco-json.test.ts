@@ -81,6 +81,51 @@ describe("evaluateCoco", () => {
     expect(evaluation.annotationsNumberedZero).toBe(1);
   });
 
+  it("takes every object for the last one with its id, as the API does, and says how many it replaced", () => {
+    const [left, right] = [[10, 10, 40, 40], [60, 60, 30, 30]]; // prettier-ignore
+    const evaluation = evaluate([object({ bbox: left }), object({ bbox: right })], [found({ bbox: left }), found({ bbox: right, score: 0.8 })]); // prettier-ignore
+    // Two objects at the right, none at the left: wrong, then right, and the second object stays unfound.
+    expect(evaluation.result.objects.all).toBe(2);
+    expect(evaluation.result.AP).toBeCloseTo((51 / 101) * 0.5, 12);
+    expect(evaluation.annotationsReplaced).toBe(1);
+    const withoutIds = [object({ id: null, bbox: left }), object({ id: null, bbox: right })];
+    expect(evaluate(withoutIds, [found({ bbox: left })]).annotationsReplaced).toBe(0);
+  });
+
+  it("counts an area on the border of two ranges in both, and of an area just beyond in one", () => {
+    const area = (value: number) => evaluate([object({ area: value })], []).result.objects;
+    expect(area(32 ** 2)).toEqual({ all: 1, small: 1, medium: 1, large: 0 });
+    expect(area(96 ** 2)).toEqual({ all: 1, small: 0, medium: 1, large: 1 });
+    expect(area(32 ** 2 + 0.5)).toEqual({ all: 1, small: 0, medium: 1, large: 0 });
+    // Detections likewise: one of 32 x 32 that finds nothing is wrong among the small and the medium.
+    const wrong = found({ bbox: [60, 60, 32, 32], score: 1 });
+    const objects = [object({ id: 1, area: 900 }), object({ id: 2, area: 1600 }), object({ id: 3, area: 1e4 })];
+    const { APs, APm, APl } = evaluate(objects, [wrong, found(), found(), found()]).result;
+    expect([APs, APm, APl].map((value) => value > 0.99)).toEqual([false, false, true]);
+  });
+
+  it("blames detections on pictures without objects, and on listed categories without objects nothing", () => {
+    const more = { images: [...images, { id: 8 }], categories: [{ id: 1 }, { id: 2 }] };
+    const elsewhere = found({ image_id: 8, score: 0.95 });
+    expect(evaluate([object()], [found(), elsewhere], more).result.AP).toBeCloseTo(0.5, 12);
+    const otherClass = found({ category_id: 2, score: 0.95 });
+    expect(evaluate([object()], [found(), otherClass], more).result.AP).toBe(1);
+  });
+
+  it("keeps the order of equal scores: by ascending picture, within one as they are listed", () => {
+    const more = { images: [{ id: 9 }, ...images, { id: 8 }] };
+    const miss = (image: number) => found({ image_id: image, bbox: [80, 80, 10, 10] });
+    expect(evaluate([object()], [miss(8), miss(9), found()], more).result.AP).toBe(1);
+    expect(evaluate([object()], [miss(7), found()], more).result.AP).toBeCloseTo(0.5, 12);
+  });
+
+  it("tells pictures with text for an id apart from numbered ones", () => {
+    const named = { images: [{ id: "b" }, { id: "a" }] };
+    const of = (id: string) => [object({ image_id: id })];
+    expect(evaluate(of("a"), [found({ image_id: "a" })], named).result.AP).toBe(1);
+    expect(() => evaluate([object()], [found({ image_id: "7" })])).toThrow('image_id "7", which "images"');
+  });
+
   it("gives -1 where there is nothing to find and 0 where nothing was found", () => {
     expect(figuresOf(evaluate([], []).result)).toEqual(Object.fromEntries(BOX_FIGURES.map((name) => [name, -1])));
     expect(evaluate([object()], []).result).toMatchObject({ AP: 0, APm: 0, APs: -1, AR100: 0 });
@@ -106,6 +151,43 @@ describe("evaluateCoco", () => {
     expect(() => evaluateCoco(sizeless, [], segm)).toThrow("annotation 1 of image 7: the image with id 7 needs width");
     const damaged = object({ segmentation: { size: [100, 100], counts: [3] } });
     expect(() => evaluateCoco({ images, annotations: [damaged] }, [], segm)).toThrow("run lengths sum to 3");
+  });
+
+  it("does not count objects without annotated points, and excuses what finds them", () => {
+    const persons = (second: Partial<CocoAnnotation>) => [
+      object({ id: 1, keypoints: [20, 20, 2], num_keypoints: 1 }),
+      object({ id: 2, bbox: [60, 60, 30, 30], area: 900, keypoints: [0, 0, 0], ...second }),
+    ];
+    const poses = [
+      found({ keypoints: [70, 70, 1], score: 0.95, bbox: null }),
+      found({ keypoints: [20, 20, 1], bbox: null }),
+    ];
+    const pose = (second: Partial<CocoAnnotation>) =>
+      evaluateCoco({ images, annotations: persons(second) }, poses, { iouType: "keypoints", sigmas: [0.1] }).result;
+    expect(pose({ num_keypoints: 0 })).toMatchObject({ AP: 1, objects: { all: 1 } });
+    expect(pose({})).toMatchObject({ AP: 1, objects: { all: 1 } });
+    expect(pose({ num_keypoints: 1, keypoints: [65, 90, 2] })).toMatchObject({ objects: { all: 2 } });
+    expect(pose({ num_keypoints: 1, keypoints: [65, 90, 2] }).AP).toBeLessThan(0.5);
+    expect(pose({ num_keypoints: 1, iscrowd: 1 })).toMatchObject({ AP: 1, objects: { all: 1 } });
+  });
+
+  it("reads masks as runs, as text and as outlines of several parts alike", () => {
+    const size = [4, 6];
+    const forms = [
+      [[0, 0, 2, 0, 2, 4, 0, 4], [4, 0, 6, 0, 6, 4, 4, 4]],
+      { size, counts: [0, 8, 8, 8] },
+      { size, counts: "0880" },
+    ]; // prettier-ignore
+    const shown = { images: [{ id: 7, width: 6, height: 4 }] };
+    for (const truth of forms) {
+      for (const segmentation of forms) {
+        const mask = found({ segmentation, bbox: null });
+        const { result } = evaluateCoco({ ...shown, annotations: [object({ segmentation: truth })] }, [mask], {
+          iouType: "segm",
+        });
+        expect(result.AP).toBe(1);
+      }
+    }
   });
 
   it("looks at 20 detections of keypoints, measured with the given sigmas", () => {

@@ -26,6 +26,8 @@ export interface CocoEvaluation {
   readonly skipped: SkippedRows;
   /** Objects with the id 0: what finds them counts as wrong, since the COCO API takes 0 for "nothing found". Number from 1. */
   readonly annotationsNumberedZero: number;
+  /** Objects taken for a later one with the same id, as the COCO API does. Number each differently. */
+  readonly annotationsReplaced: number;
 }
 
 /**
@@ -45,6 +47,7 @@ export function evaluateCoco(
     images: rows.truth.length,
     skipped: rows.skipped,
     annotationsNumberedZero: rows.truth.flat().filter(({ id }) => id === 0).length,
+    annotationsReplaced: rows.replaced,
   };
 }
 

@@ -58,6 +58,8 @@ export interface CocoRows {
   /** What the first detection says about all of them: where areas come from. */
   readonly areaSource: "bbox" | "segmentation" | "keypoints";
   readonly skipped: SkippedRows;
+  /** Objects that were taken for a later one with the same id. */
+  readonly replaced: number;
 }
 
 /** @throws RangeError when a detection is of a picture that is not listed */
@@ -71,8 +73,10 @@ export function groupRows(
   const wanted = categories === undefined ? undefined : new Set(categories.map(({ id }) => id));
   const isWanted = (category: number) => wanted === undefined || wanted.has(category);
   const skipped = { annotations: 0, detections: 0 };
-  const truth = groupByImage(ids.length, annotations, (row) => {
-    const image = isWanted(row.category_id) ? indexOf.get(row.image_id) : undefined;
+  const imageOfObject = (row: CocoAnnotation) => (isWanted(row.category_id) ? indexOf.get(row.image_id) : undefined);
+  const lookedUp = asFoundById(annotations);
+  const truth = groupByImage(ids.length, lookedUp, (row, i) => {
+    const image = imageOfObject(annotations[i]!) === undefined ? undefined : imageOfObject(row);
     if (image === undefined) skipped.annotations++;
     return image;
   });
@@ -88,7 +92,15 @@ export function groupRows(
     return undefined;
   });
   const areaSource = areaSourceOf(detections[0]);
-  return { images: ids.map((id) => byId.get(id)!), truth, found, areaSource, skipped };
+  const replaced = lookedUp.filter((row, i) => row !== annotations[i]).length;
+  return { images: ids.map((id) => byId.get(id)!), truth, found, areaSource, skipped, replaced };
+}
+
+/** The COCO API looks objects up by their id, and so takes each of several with one id for the last of them. */
+function asFoundById(annotations: readonly CocoAnnotation[]): readonly CocoAnnotation[] {
+  const byId = new Map(annotations.map((row) => [row.id, row]));
+  if (byId.size === annotations.length) return annotations;
+  return annotations.map((row) => (row.id === undefined || row.id === null ? row : byId.get(row.id)!));
 }
 
 /** Rows by picture, in their order; those without one are left out. Rows are counted first, so that no list has to grow. */

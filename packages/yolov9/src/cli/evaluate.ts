@@ -23,12 +23,17 @@ async function evaluate(command: Command): Promise<void> {
   const config = configurationOf(command, EvaluateConfig);
   const { evaluateFiles, evaluationJson, evaluationText } = await import("../evaluate/index.js");
   const evaluation = await evaluateFiles(config);
-  const { skipped, annotationsNumberedZero } = evaluation;
+  const { skipped, annotationsNumberedZero, annotationsReplaced } = evaluation;
   if (skipped.annotations > 0) note(`warning: ${skipped.annotations} objects are of unlisted images or categories`);
   if (skipped.detections > 0) note(`warning: ${skipped.detections} detections are of unlisted categories`);
   if (annotationsNumberedZero > 0) {
     note(
       `warning: ${annotationsNumberedZero} annotation(s) with the id 0: as in the COCO API, what finds them counts as wrong; number from 1`,
+    );
+  }
+  if (annotationsReplaced > 0) {
+    note(
+      `warning: ${annotationsReplaced} annotation(s) have the id of a later one: as in the COCO API, that one takes their place; number each differently`,
     );
   }
   if (json === true) printJson(evaluationJson(evaluation, config.perClass));

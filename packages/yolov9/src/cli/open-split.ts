@@ -10,8 +10,9 @@ const SHOWN_PROBLEMS = 10;
 export async function openSplit(
   path: string,
   split: SplitName,
+  { singleClass = false }: { readonly singleClass?: boolean } = {},
 ): Promise<{ dataset: Dataset; samples: readonly Sample[] }> {
-  const dataset = await openDataset(path, { splits: [split] });
+  const dataset = await openDataset(path, { splits: [split], singleClass });
   const samples = dataset.splits[split];
   if (samples === undefined) throw new UserError(`${path}: the data set has no split "${split}"`);
   reportProblems(dataset.problems);

@@ -26,10 +26,11 @@ export function addValCommand(program: Command): void {
 async function val(command: Command): Promise<void> {
   const own = command.opts<{ json?: boolean; saveJson?: string | true }>();
   const config = configurationOf(command, ValConfig);
-  const { dataset, samples } = await openSplit(config.data, config.split);
+  const { dataset, samples } = await openSplit(config.data, config.split, config);
   const stage = await import("../validate/index.js");
   const opened = await stage.openPredictor(config.weights, { ...config, withLosses: true });
-  const predictor = config.augment ? new stage.AugmentedPredictor(opened) : opened;
+  const augmented = config.augment ? new stage.AugmentedPredictor(opened) : opened;
+  const predictor = config.singleClass ? new stage.SingleClassPredictor(augmented) : augmented;
   try {
     const imageSize = stage.squareInput(predictor, config.imgsz);
     const validation = await stage.validate(predictor, samples, {

@@ -1,6 +1,6 @@
 /** Configuration of `export`: from trained weights to one ONNX file without the auxiliary branch, or to weights with the published names. */
 import { z } from "zod";
-import { model, ownImageSize, weights } from "./common-fields.js";
+import { modelOfWeights, ownImageSize, weights } from "./common-fields.js";
 
 /** The oldest operator set that the writer emits, and the newest that was checked with ONNX Runtime. */
 const OLDEST_OPSET = 17;
@@ -8,9 +8,7 @@ const NEWEST_OPSET = 22;
 
 export const ExportConfig = z.strictObject({
   weights,
-  model: model
-    .optional()
-    .describe("zoo name or YAML file; needed where the weights are bare tensors without a model inside"),
+  model: modelOfWeights,
   output: z.string().min(1).optional().describe("path of the file; next to the weights when left out"),
   imgsz: ownImageSize,
   batch: z.int().min(1).default(1).describe("images a batch when the batch is not dynamic"),

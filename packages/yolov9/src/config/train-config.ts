@@ -6,6 +6,7 @@ import { z } from "zod";
 import { GUIDANCES } from "../model/guidance.js";
 import { augmentationFields, batchFields } from "./augmentation-fields.js";
 import { data, device, imageSize, precision, threads, workers } from "./common-fields.js";
+import { singleClass } from "./data-fields.js";
 
 const gain = (value: number, of: string) => z.number().min(0).default(value).describe(`gain of the ${of} loss`);
 
@@ -19,6 +20,7 @@ export const TrainConfig = z.strictObject({
     .default("yolov9-t")
     .describe("zoo name (yolov9-t, gelan-t, ...) or path of a model YAML file"),
   data: data.optional(),
+  singleClass,
   weights: z
     .string()
     .min(1)

@@ -16,6 +16,7 @@ import {
   weights,
   workers,
 } from "./common-fields.js";
+import { singleClass } from "./data-fields.js";
 import { agnostic, nms, nmsSigma } from "./nms-fields.js";
 
 export const SPLITS = ["train", "val", "test"] as const;
@@ -25,6 +26,7 @@ export const ValConfig = z.strictObject({
   model: modelOfWeights,
   data,
   split: z.enum(SPLITS).default("val").describe("which images"),
+  singleClass: singleClass.describe("take all classes as one, in the data and, where it has several, in the model"),
   imgsz: ownImageSize,
   batch: z.int().min(1).default(16).describe("images a batch"),
   confidence: confidence.default(0.001),

@@ -10,6 +10,7 @@ import {
   type Detections,
   type RgbImage,
 } from "@yolov9/vision";
+import { classNameOf } from "../class-name.js";
 import { decodeImage } from "../data/index.js";
 import { suppressionOf, type SuppressionOptions } from "../validate/detection-collector.js";
 import type { Predictor } from "../validate/predictor.js";
@@ -84,7 +85,7 @@ export class PictureDetector {
         box: [x1!, y1!, x2!, y2!],
         score: scores[i]!,
         classIndex,
-        className: this.#names[classIndex] ?? String(classIndex),
+        className: classNameOf(this.#names, classIndex),
       };
     });
   }

@@ -6,6 +6,7 @@ import {
   type CocoEvaluation,
   type CocoIouType,
 } from "@yolov9/vision";
+import { classNameOf } from "../class-name.js";
 import { ConfigError, type EvaluateConfig } from "../config/index.js";
 import { CocoFileError, readDetections, readGroundTruth } from "./coco-files.js";
 
@@ -87,7 +88,7 @@ function classTable(
   names: FileEvaluation["names"],
 ): string {
   const columns = Object.keys(figuresOf(perClass[0] ?? {}));
-  const name = (id: number) => names.get(id) ?? String(id);
+  const name = (id: number) => classNameOf(names, id);
   const width = Math.max(5, ...perClass.map(({ classId }) => name(classId).length)) + 2;
   const line = (first: string, cells: readonly string[]) =>
     first.padEnd(width) + cells.map((c) => c.padStart(9)).join("");
@@ -119,7 +120,7 @@ export function evaluationJson(
     ...(perClass && {
       perClass: result.perClass.map((row) => ({
         id: row.classId,
-        name: names.get(row.classId) ?? String(row.classId),
+        name: classNameOf(names, row.classId),
         objects: row.objects,
         ...figuresOf(row),
       })),

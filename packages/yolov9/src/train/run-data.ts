@@ -19,7 +19,7 @@ export interface RunData {
 export async function openData(config: TrainConfig): Promise<RunData> {
   if (config.data === undefined)
     throw new ConfigError("data is missing: give --data, or --resume for a run that has begun");
-  const dataset = await openDataset(config.data, { splits: ["train", "val"] });
+  const dataset = await openDataset(config.data, { splits: ["train", "val"], singleClass: config.singleClass });
   const { train: training, val } = dataset.splits;
   if (training === undefined || val === undefined) {
     throw new ConfigError(

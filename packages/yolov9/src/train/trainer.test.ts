@@ -68,6 +68,20 @@ function config(name: string, values: Record<string, unknown> = {}): TrainConfig
 const total = ({ losses }: StepReport) => losses.box + losses.cls + losses.dfl;
 
 describe("train", () => {
+  it(
+    "takes all classes as one where asked, in training, validation and the checkpoint",
+    { timeout: 60_000 },
+    async () => {
+      const { best, results } = await train(config("one", { singleClass: true, epochs: 1 }), {
+        progress: silentProgress,
+      });
+      const { model, names } = loadCheckpoint(best);
+      expect([names, model.classCount]).toEqual([["object"], 1]);
+      expect(results[0]?.metrics).toBeDefined();
+      model.dispose();
+    },
+  );
+
   it("lowers the loss, keeps live tensors flat, and fills the run folder", { timeout: 120_000 }, async () => {
     const losses: number[] = [];
     const alive: number[] = [];

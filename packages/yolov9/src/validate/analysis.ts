@@ -16,6 +16,7 @@ import {
   type ImageDetections,
   type Verdict,
 } from "@yolov9/vision";
+import { classNameOf } from "../class-name.js";
 import type { Sample } from "../data/index.js";
 import { figure, type ValidationResult } from "./result.js";
 import type { Validation } from "./validate.js";
@@ -70,7 +71,7 @@ export function analyse(
     confusion: confusionMatrix(samples, detections, { classCount: names.length }),
     curves: metrics.perClass.map((figures) => ({
       ...figures,
-      name: names[figures.classId] ?? String(figures.classId),
+      name: classNameOf(names, figures.classId),
     })),
     worst: worstImages(samples, detections, names, result.confidence, worstCount),
   };
@@ -104,7 +105,7 @@ function markedImage(
   names: readonly string[],
   confidence: number,
 ): MarkedImage {
-  const nameOf = (classId: number) => names[classId] ?? String(classId);
+  const nameOf = (classId: number) => classNameOf(names, classId);
   const judged = judgeDetections(sample, { boxes, scores, classes }).filter(({ row }) => scores[row]! >= confidence);
   const hit = new Set(judged.filter(({ verdict }) => verdict === "hit").map(({ object }) => object));
   const missed = Array.from(sample.classes, (classId, object) => ({ classId, object }))

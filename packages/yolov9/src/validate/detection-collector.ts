@@ -13,6 +13,7 @@ import {
   type NmsMethod,
   type NmsOptions,
 } from "@yolov9/vision";
+import { classNameOf } from "../class-name.js";
 import type { Sample } from "../data/sample.js";
 import type { Predictions } from "./predictor.js";
 import type { ClassResult, ValidationResult } from "./result.js";
@@ -90,7 +91,7 @@ export class DetectionCollector {
     const imagesOf = this.#imagesOfClasses();
     const perClass = atBestF1.perClass.map(({ classId, objects, precision, recall, f1 }): ClassResult => {
       const { AP50 = 0, AP = 0 } = cocoOf.get(classId) ?? {};
-      const name = names[classId] ?? String(classId);
+      const name = classNameOf(names, classId);
       return { name, images: imagesOf.get(classId) ?? 0, instances: objects, precision, recall, f1, AP50, AP };
     });
     const { AP, AP50, AP75, APs, APm, APl, AR1, AR10, AR100, ARs, ARm, ARl, objects: objectsBySize } = coco;

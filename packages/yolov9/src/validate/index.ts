@@ -10,6 +10,7 @@ export { cocoResults, type CocoResultRow } from "./coco-results.js";
 export { resultSummary, resultTable, type ClassResult, type ValidationResult } from "./result.js";
 export { analyse, analysisSummary, type MarkedImage, type SizeFigures, type ValidationAnalysis } from "./analysis.js";
 export { AugmentedPredictor } from "./augmented-predictor.js";
+export { SingleClassPredictor } from "./single-class-predictor.js";
 export { categoryIdsOf, COCO_CATEGORY_IDS } from "./coco-categories.js";
 export { validationJson, writeValidationFolder } from "./validation-folder.js";
 export { validationPlots, type Plot } from "./validation-plots.js";

@@ -7,7 +7,15 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Sample } from "../data/index.js";
 import { lossOfModel } from "../loss/index.js";
 import { buildModel, loadModelSpec } from "../model/index.js";
-import { cocoResults, squareInput, validate, validateModel, type PredictionInput, type Predictor } from "./index.js";
+import {
+  cocoResults,
+  SingleClassPredictor,
+  squareInput,
+  validate,
+  validateModel,
+  type PredictionInput,
+  type Predictor,
+} from "./index.js";
 import { resultSummary, resultTable } from "./result.js";
 
 /** Two pictures of 200 × 100 pixels that become 64 × 32 inside a square of 64. */
@@ -82,6 +90,18 @@ describe("validate", () => {
     ]; // prettier-ignore
   });
   afterAll(() => rmSync(folder, { recursive: true }));
+
+  it("takes all classes as one: the better score of an anchor counts, and a wrong class is no mistake", async () => {
+    const asOne = samples.map((one) => ({ ...one, classes: new Int32Array(one.classes.length) }));
+    // The first cat is taken for a dog.
+    const found: Found[][] = [[[[10, 10, 60, 60], 0.9, 1], [[100, 20, 180, 90], 0.8, 1]], [[[20, 30, 80, 70], 0.7, 0]]]; // prettier-ignore
+    const predictor = new SingleClassPredictor(new FixedPredictor(found));
+    const { result, collector } = await validate(predictor, asOne, { ...options, names: ["object"] });
+    expect(result).toMatchObject({ AP: 1, instances: 3, perClass: [{ name: "object", instances: 3 }] });
+    expect(collector.detections.map(({ scores }) => Array.from(scores, (score) => score.toFixed(1)))).toEqual([["0.9", "0.8"], ["0.7"]]); // prettier-ignore
+    const told = await validate(new FixedPredictor(found), samples, options);
+    expect(told.result.AP).toBeLessThan(0.8);
+  });
 
   it("maps boxes back to source pixels: exact predictions give an AP of 1", async () => {
     const { result, collector } = await validate(

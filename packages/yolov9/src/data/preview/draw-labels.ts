@@ -1,5 +1,6 @@
 /** Labels as an SVG that lies over a training image: boxes, outlines, keypoints and class names. What the network is told, no more. */
 
+import { classNameOf } from "../../class-name.js";
 import { classColour, readableOn } from "../../detect/palette.js";
 import { strokeText, strokeWidth } from "../../detect/stroke-font.js";
 import type { TrainingImage } from "../replay.js";
@@ -28,7 +29,7 @@ export function labelMarks(
     return [
       ...(outlines[row] ?? []).map((ring) => outline(ring, width, height, colour)),
       `<rect ${attributes(box)} fill="none" stroke="${colour}" stroke-width="${LINE}"/>`,
-      box.width >= NAMED_WIDTH ? nameTab(names[classIndex] ?? `class ${classIndex}`, box.x, box.y, colour) : "",
+      box.width >= NAMED_WIDTH ? nameTab(classNameOf(names, classIndex), box.x, box.y, colour) : "",
       keypointMarks(points, width, height),
     ].join("");
   }).join("");
