@@ -9,6 +9,7 @@
 #include "activation.h"
 #include "channels-last.h"
 #include "onednn.h"
+#include "weight-gradient.h"
 
 namespace bridge {
 
@@ -201,7 +202,11 @@ class ConvolutionFunction : public torch::autograd::Function<ConvolutionFunction
     Convolution* convolution = convolutionFor(x, weight, g[4] != 0, {g[0], g[1], g[2], g[3]});
     variable_list result(7);
     if (context->saved_data["inputGradient"].toBool()) result[0] = convolution->inputGradient(dy, weight);
-    std::tie(result[1], result[2]) = convolution->weightGradient(x, dy, weight);
+    if (g[4] == 0 && suitsWeightGradient(x, weight, g[0], g[1], g[2], g[3])) {
+      result[1] = weightGradient(x, dy, weight);
+    } else {
+      std::tie(result[1], result[2]) = convolution->weightGradient(x, dy, weight);
+    }
     return result;
   }
 };

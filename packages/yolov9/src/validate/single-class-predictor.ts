@@ -14,6 +14,10 @@ export class SingleClassPredictor implements Predictor {
     this.#inner = inner;
   }
 
+  get engine(): string {
+    return this.#inner.engine;
+  }
+
   get inputSize(): InputSize | undefined {
     return this.#inner.inputSize;
   }

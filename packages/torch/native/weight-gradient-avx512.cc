@@ -1,0 +1,132 @@
+// The strip of weight-gradient-strip.h with the processor's bfloat16 dot product, which multiplies pairs: two neighbouring pixels of
+// one channel. Pixels are therefore packed two by two first, dy and x alike; then everything is one instruction repeated.
+#include "weight-gradient-strip.h"
+
+#include "avx512.h"
+
+namespace bridge {
+
+#if defined(YOLOV9_AVX512)
+
+namespace {
+
+constexpr int64_t blockOfPairs = 2 * channelBlock;
+
+/// Sixteen channels of a pixel in the low halves of 32-bit lanes; zero for a pixel outside the image.
+YOLOV9_INLINE __m512i pixelLanes(const BFloat16Bits* pixel, __mmask16 mask) {
+  return pixel ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, pixel)) : _mm512_setzero_si512();
+}
+
+/// Packs a row of pixels: packed[block][pair][16 channels][2 pixels], blocks `blockStride` apart. The first pair starts at column `start`.
+void packRow(const BFloat16Bits* row, int64_t width, int64_t channels, int64_t start, int64_t pairs, BFloat16Bits* packed, int64_t blockStride) {
+  for (int64_t c = 0; c < channels; c += channelBlock, packed += blockStride) {
+    const __mmask16 mask = channels - c >= channelBlock ? 0xffff : firstLanes(channels - c);
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+      const int64_t column = start + 2 * pair;
+      const auto pixel = [&](int64_t at) { return row && at >= 0 && at < width ? row + at * channels + c : nullptr; };
+      const __m512i left = pixelLanes(pixel(column), mask), right = pixelLanes(pixel(column + 1), mask);
+      _mm512_storeu_si512(packed + pair * blockOfPairs, _mm512_or_si512(left, _mm512_slli_epi32(right, 16)));
+    }
+  }
+}
+
+YOLOV9_INLINE __m512bh pairsAt(const BFloat16Bits* at) { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(at)); }
+YOLOV9_INLINE __m512bh pairEverywhere(const BFloat16Bits* at) {
+  int32_t pair;
+  std::memcpy(&pair, at, sizeof pair);
+  return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
+}
+
+/// sums[o][i] += Σ dy · x for `outBlocks` blocks of output channels and `inChannels` input channels, over rows of pairs.
+template <int outBlocks, int inChannels>
+void addProducts(const BFloat16Bits* dy, int64_t dyBlockStride, const BFloat16Bits* x, int64_t xRowStride, int64_t rows, int64_t pairs,
+                 float* sums, int64_t sumBlockStride) {
+  __m512 total[outBlocks][inChannels];
+  for (int o = 0; o < outBlocks; ++o) {
+    for (int i = 0; i < inChannels; ++i) total[o][i] = _mm512_loadu_ps(sums + o * sumBlockStride + i * channelBlock);
+  }
+  for (int64_t row = 0; row < rows; ++row, dy += pairs * blockOfPairs, x += xRowStride) {
+    for (int64_t pair = 0; pair < pairs; ++pair) {
+      __m512bh gradients[outBlocks];
+      for (int o = 0; o < outBlocks; ++o) gradients[o] = pairsAt(dy + o * dyBlockStride + pair * blockOfPairs);
+#pragma GCC unroll 16
+      for (int i = 0; i < inChannels; ++i) {
+        const __m512bh input = pairEverywhere(x + pair * blockOfPairs + 2 * i);
+        for (int o = 0; o < outBlocks; ++o) total[o][i] = _mm512_dpbf16_ps(total[o][i], gradients[o], input);
+      }
+    }
+  }
+  for (int o = 0; o < outBlocks; ++o) {
+    for (int i = 0; i < inChannels; ++i) _mm512_storeu_ps(sums + o * sumBlockStride + i * channelBlock, total[o][i]);
+  }
+}
+
+/// Where the packed rows of one kind lie.
+struct Packed {
+  const BFloat16Bits* memory;
+  int64_t rowStride, blockStride;
+};
+
+void addTap(const Strip& s, const Packed& dy, const Packed& x, int64_t inputRow, int64_t pairOffset, float* sums) {
+  const int64_t sumBlockStride = s.inChannels * channelBlock, outBlocks = blocksOf(s.outChannels);
+  for (int64_t i = 0; i < s.inChannels;) {
+    const BFloat16Bits* from = x.memory + i / channelBlock * x.blockStride + inputRow * x.rowStride + pairOffset * blockOfPairs + i % channelBlock * 2;
+    const bool sixteen = i % channelBlock == 0 && s.inChannels - i >= 16;
+    for (int64_t o = 0; o < outBlocks;) {
+      const bool two = outBlocks - o >= 2;
+      const BFloat16Bits* gradients = dy.memory + o * dy.blockStride;
+      const auto add = [&](auto kernel, int64_t first) {
+        kernel(gradients, dy.blockStride, from + 2 * first, x.rowStride, s.rows, s.pairs(), sums + o * sumBlockStride + (i + first) * channelBlock,
+               sumBlockStride);
+      };
+      if (two) {
+        add(addProducts<2, 8>, 0);
+        if (sixteen) add(addProducts<2, 8>, 8);
+      } else if (sixteen) {
+        add(addProducts<1, 16>, 0);
+      } else {
+        add(addProducts<1, 8>, 0);
+      }
+      o += two ? 2 : 1;
+    }
+    i += sixteen ? 16 : 8;
+  }
+}
+
+void addStrip(const Strip& s, BFloat16Bits* packed, float* sums) {
+  const int64_t pairs = s.pairs(), evenRow = pairs * blockOfPairs, oddRow = (pairs + 1) * blockOfPairs;
+  const int64_t outBlocks = blocksOf(s.outChannels), inBlocks = blocksOf(s.inChannels), margin = s.kernel / 2;
+  BFloat16Bits* dyMemory = packed;
+  BFloat16Bits* evenMemory = dyMemory + outBlocks * s.rows * evenRow;
+  BFloat16Bits* oddMemory = evenMemory + inBlocks * s.inputRows() * evenRow;
+  const Packed dy{dyMemory, evenRow, s.rows * evenRow}, even{evenMemory, evenRow, s.inputRows() * evenRow},
+      odd{oddMemory, oddRow, s.inputRows() * oddRow};
+  for (int64_t row = 0; row < s.rows; ++row) {
+    packRow(s.dy + (s.first + row) * s.width * s.outChannels, s.width, s.outChannels, 0, pairs, dyMemory + row * evenRow, dy.blockStride);
+  }
+  for (int64_t row = 0; row < s.inputRows(); ++row) {
+    const int64_t y = s.first + row - margin;
+    const BFloat16Bits* pixels = y >= 0 && y < s.height ? s.x + y * s.width * s.inChannels : nullptr;
+    packRow(pixels, s.width, s.inChannels, 0, pairs, evenMemory + row * evenRow, even.blockStride);
+    if (margin > 0) packRow(pixels, s.width, s.inChannels, -1, pairs + 1, oddMemory + row * oddRow, odd.blockStride);
+  }
+  const int64_t tapSize = outBlocks * s.inChannels * channelBlock;
+  for (int64_t kh = 0; kh < s.kernel; ++kh) {
+    for (int64_t kw = 0; kw < s.kernel; ++kw, sums += tapSize) {
+      const bool centre = kw == margin;
+      addTap(s, dy, centre ? even : odd, kh, centre ? 0 : kw / 2, sums);
+    }
+  }
+}
+
+}  // namespace
+
+AddStrip avx512AddStrip() { return hasAvx512BFloat16() ? addStrip : nullptr; }
+
+#else
+
+AddStrip avx512AddStrip() { return nullptr; }
+
+#endif
+
+}  // namespace bridge

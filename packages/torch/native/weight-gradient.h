@@ -1,0 +1,19 @@
+// The gradient of a convolution's weights in bfloat16, where oneDNN's own is the slowest of the three passes: for convolutions of stride 1
+// that keep the image's size, with a 3 × 3 or 1 × 1 kernel and without groups.
+//   dW[oc, kh, kw, ic] = Σ over images and pixels of dy[pixel, oc] · x[pixel + (kh, kw) − 1, ic]
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include "vectorised.h"
+
+namespace bridge {
+
+/// Whether the kernel can take this convolution, and the processor runs it.
+bool suitsWeightGradient(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t dilation, int64_t groups);
+
+/// @param x, dy channels-last bfloat16
+/// @returns float32 in the layout of `weight`
+at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight);
+
+}  // namespace bridge
