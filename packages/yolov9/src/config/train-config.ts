@@ -71,6 +71,12 @@ export const TrainConfig = z.strictObject({
     .enum(["auto", "float32", "bfloat16"])
     .default("float32")
     .describe("number format of convolutions in training; auto takes bfloat16 where the CPU has instructions for it"),
+  checkpointActivations: z
+    .boolean()
+    .default(false)
+    .describe(
+      "keep only what flows between the model's rows and compute the rest again in backward: less memory, more time (CPU only)",
+    ),
 
   // Optimiser: SGD with Nesterov momentum
   lr0: z.number().gt(0).default(0.01).describe("learning rate after warm-up"),
