@@ -219,7 +219,7 @@ class Trainer {
     if (threads === 0) setNumThreads(split.threads);
     this.#progress.note(
       `an image takes ${split.makingMs.toFixed(1)} ms to make and ${split.trainingMs.toFixed(1)} ms to train on: ` +
-        `${workers ?? split.workers} loader threads beside ${threads || split.threads} of libtorch`,
+        `loader threads ${workers ?? split.workers}, libtorch threads ${threads || split.threads}`,
     );
   }
 
