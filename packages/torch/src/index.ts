@@ -10,8 +10,9 @@ export * from "./operators.generated.js";
 export { callOperator } from "./dispatch.js";
 
 // autograd
-export { enableGrad, isGradEnabled, noGrad } from "./autograd.js";
+export { enableGrad, isGradEnabled, leaf, noGrad } from "./autograd.js";
 export { customFunction, type CustomFunction } from "./custom-function.js";
+export { checkpointActivations } from "./checkpoint-activations.js";
 
 // libtorch as a whole
 export {

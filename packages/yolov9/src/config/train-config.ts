@@ -70,6 +70,12 @@ export const TrainConfig = z.strictObject({
     .default(0)
     .describe("disk space for decoded images that memory does not hold, in MiB, in the user's cache folder"),
   precision: precision.default("float32"),
+  checkpointActivations: z
+    .boolean()
+    .default(false)
+    .describe(
+      "keep only what flows between the model's rows and compute the rest again in backward: less memory, more time (CPU only)",
+    ),
 
   // Optimiser: SGD with Nesterov momentum
   lr0: z.number().gt(0).default(0.01).describe("learning rate after warm-up"),

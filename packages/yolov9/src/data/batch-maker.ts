@@ -51,7 +51,12 @@ export interface BatchResult {
   /** [rows*K*3] in training: x y as fractions of the image, and visibility. */
   readonly keypoints: Float32Array;
   readonly problems: Problem[];
+  /** By the clock. */
+  readonly milliseconds: number;
 }
+
+/** What making a batch gives, without what is added to every batch. */
+type Made = Omit<BatchResult, "problems" | "milliseconds">;
 
 export function preparationOf({
   augment,
@@ -77,11 +82,12 @@ export class BatchMaker {
   /** @throws Error when training finds no image that can be decoded */
   async make(job: BatchJob): Promise<BatchResult> {
     const { augment } = this.#setup;
+    const start = performance.now();
     const made = augment ? await this.#augmented(job, augment) : await this.#plain(job);
-    return { ...made, problems: this.#store.takeProblems() };
+    return { ...made, problems: this.#store.takeProblems(), milliseconds: performance.now() - start };
   }
 
-  async #augmented(job: BatchJob, config: AugmentConfig): Promise<Omit<BatchResult, "problems">> {
+  async #augmented(job: BatchJob, config: AugmentConfig): Promise<Made> {
     const { indices, epoch, mosaic, shape, buffer } = job;
     const { seed, imageSize, table } = this.#setup;
     const context = { config, mosaic, imageSize, sampleCount: table.paths.length };
@@ -131,7 +137,7 @@ export class BatchMaker {
     throw new Error(`none of the ${count} images can be decoded (${first})`);
   }
 
-  async #plain({ indices, buffer, shape: { output } }: BatchJob): Promise<Omit<BatchResult, "problems">> {
+  async #plain({ indices, buffer, shape: { output } }: BatchJob): Promise<Made> {
     const { table } = this.#setup;
     const found = await Promise.all(
       Array.from(indices, async (index) => ({ index, picture: await this.#store.get(index) })),

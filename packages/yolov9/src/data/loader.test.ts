@@ -115,6 +115,22 @@ describe("the training loader", () => {
     }
   });
 
+  it("gives the same batches when the number of threads changes on the way", async () => {
+    const { batches } = await epochOf(whole, { ...training, batchSize: 1 });
+    const loader = new Loader(whole, { ...training, batchSize: 1, workers: 2 });
+    const counts = [3, 1, 2];
+    const changed: ReturnType<typeof describeBatch>[] = [];
+    for await (const batch of loader.batches(0)) {
+      expect(batch.makingMs).toBeGreaterThan(0);
+      changed.push(describeBatch(batch));
+      loader.workers = counts.shift() ?? loader.workers;
+    }
+    await loader.close();
+    expect(changed).toEqual(batches);
+    const alone = new Loader(whole, training);
+    expect(() => (alone.workers = 1)).toThrow(/0 threads/);
+  });
+
   it("makes only a few batches ahead, and can be left early and closed", async () => {
     const loader = new Loader(whole, { ...training, batchSize: 1, workers: 2 });
     for await (const batch of loader.batches(0)) {

@@ -67,6 +67,8 @@ export interface Batch {
   readonly samples: readonly Sample[];
   /** [batchSize] in evaluation; empty in training. */
   readonly geometries: readonly LetterboxGeometry[];
+  /** Time that its thread took to make it. */
+  readonly makingMs: number;
 }
 
 export interface EpochOptions {
@@ -86,7 +88,7 @@ export class Loader {
   readonly #options: LoaderOptions;
   readonly #setup: BatchSetup;
   readonly #schedule: BatchSchedule;
-  readonly #workers: number;
+  #workers: number;
   readonly #problems: Problem[] = [];
   readonly #reported = new Set<string>();
   readonly #freeBuffers: SharedArrayBuffer[] = [];
@@ -138,6 +140,20 @@ export class Loader {
     return this.#problems;
   }
 
+  /** Threads that make batches; 0 where the calling thread does. */
+  get workers(): number {
+    return this.#workers;
+  }
+
+  /** May be changed at any time, but not from or to 0. @throws RangeError for that */
+  set workers(count: number) {
+    if (count === this.#workers) return;
+    if (!Number.isInteger(count) || count < 1 || this.#workers === 0)
+      throw new RangeError(`a loader of ${this.#workers} threads cannot go on with ${count}`);
+    this.#workers = count;
+    this.#executor?.resize(count);
+  }
+
   /** Batches in an epoch, as far as no image of an evaluation turns out broken. */
   get batchCount(): number {
     return this.#schedule.length;
@@ -156,7 +172,6 @@ export class Loader {
       this.#workers > 0 ? new WorkerPool(this.#setup, this.#workers) : new InProcessExecutor(this.#setup);
     const executor = this.#executor;
     const schedule = this.#schedule.epoch(epoch);
-    const ahead = this.#workers > 0 ? this.#workers + 1 : 1;
     const underway: { made: Promise<BatchResult>; buffer: SharedArrayBuffer; shape: ImageShape }[] = [];
     let next = firstBatch;
     const start = () => {
@@ -169,6 +184,7 @@ export class Loader {
     };
     try {
       for (let index = firstBatch; index < this.batchCount && this.#isOpen(); index++) {
+        const ahead = this.#workers > 0 ? this.#workers + 1 : 1;
         while (next < this.batchCount && underway.length < ahead) start();
         const { made, buffer, shape } = underway[0]!;
         const result = await made;
@@ -217,7 +233,7 @@ export class Loader {
   }
 
   #batch(
-    { indices, rows, outlines, keypoints }: BatchResult,
+    { indices, rows, outlines, keypoints, milliseconds }: BatchResult,
     buffer: SharedArrayBuffer,
     { output }: ImageShape,
   ): Batch {
@@ -231,6 +247,7 @@ export class Loader {
       keypoints,
       samples,
       geometries: this.#setup.augment ? [] : samples.map((sample) => evaluationGeometry(sample, output, this.#setup)),
+      makingMs: milliseconds,
     };
   }
 }

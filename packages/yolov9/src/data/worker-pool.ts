@@ -10,6 +10,8 @@ import type { WorkerReply, WorkerRequest } from "./worker.js";
 
 export interface BatchExecutor {
   run(job: BatchJob): Promise<BatchResult>;
+  /** Changes the number of threads; jobs underway are finished where they are. */
+  resize(count: number): void;
   /** Ends after the jobs underway. */
   close(): Promise<void>;
 }
@@ -27,6 +29,10 @@ export class InProcessExecutor implements BatchExecutor {
     const result = this.#queue.then(() => this.#maker.make(job));
     this.#queue = result.catch(() => undefined);
     return result;
+  }
+
+  resize(): void {
+    // The calling thread is one.
   }
 
   async close(): Promise<void> {
@@ -106,10 +112,18 @@ class WorkerThread {
 }
 
 export class WorkerPool implements BatchExecutor {
-  readonly #threads: WorkerThread[];
+  readonly #setup: BatchSetup;
+  readonly #threads: WorkerThread[] = [];
+  readonly #ending: Promise<void>[] = [];
 
   constructor(setup: BatchSetup, count: number) {
-    this.#threads = Array.from({ length: count }, () => new WorkerThread(setup));
+    this.#setup = setup;
+    this.resize(count);
+  }
+
+  resize(count: number): void {
+    while (this.#threads.length < count) this.#threads.push(new WorkerThread(this.#setup));
+    for (const thread of this.#threads.splice(count)) this.#ending.push(thread.close());
   }
 
   run(job: BatchJob): Promise<BatchResult> {
@@ -118,6 +132,6 @@ export class WorkerPool implements BatchExecutor {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#threads.map((thread) => thread.close()));
+    await Promise.all([...this.#ending, ...this.#threads.map((thread) => thread.close())]);
   }
 }

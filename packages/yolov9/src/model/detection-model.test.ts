@@ -4,6 +4,7 @@ import { z } from "zod";
 import { Conv } from "./blocks/conv.js";
 import { RepConv } from "./blocks/rep-conv.js";
 import { FeatureBlock, registerBlock } from "./blocks/registry.js";
+import { withAuxiliary } from "./auxiliary/with-auxiliary.js";
 import { buildModel, type BuildOptions, type DetectionModel } from "./detection-model.js";
 import { loadModelSpec, parseModelSpec } from "./file/spec-file.js";
 
@@ -116,6 +117,64 @@ describe("a built model", () => {
         expect(memory().undisposedTensors - before).toBe(4); // the images and three levels
       }),
     );
+  });
+});
+
+describe("a model that checkpoints activations", () => {
+  const reversible = withAuxiliary(loadModelSpec("gelan-t"), { backbone: "reversible", columns: 2 });
+  it.each([
+    ["yolov9-t", loadModelSpec("yolov9-t")],
+    ["gelan-t with reversible columns", reversible],
+  ])("has the outputs, gradients and statistics of one that keeps them (%s)", (_, spec) => {
+    const run = (checkpointing: boolean) => {
+      manualSeed(4);
+      const model = build(spec, { classCount: 2 }).to({ dtype: "float64" }).train();
+      model.checkpointing = checkpointing;
+      const { lead, auxiliaries } = model.forward(rand([2, 3, 64, 64], { dtype: "float64" }));
+      const outputs = [...lead, ...auxiliaries.flat()];
+      outputs
+        .map((level, i) =>
+          level
+            .sin()
+            .mean()
+            .mul(i + 1),
+        )
+        .reduce((a, b) => a.add(b))
+        .backward();
+      return {
+        outputs,
+        gradients: model.parameters().map(([, parameter]) => parameter.grad!),
+        buffers: model.buffers().map(([, buffer]) => buffer.to({ dtype: "float64" })),
+      };
+    };
+    scope(() => {
+      const [kept, again] = [run(false), run(true)];
+      expect(kept.gradients.length).toBeGreaterThan(500);
+      for (const part of ["outputs", "gradients", "buffers"] as const) {
+        const differences = kept[part].map((tensor, i) => {
+          const scale = tensor.detach().abs().max().item();
+          return tensor.detach().sub(again[part][i]!.detach()).abs().max().item() / Math.max(scale, 1e-6);
+        });
+        expect(Math.max(...differences), part).toBeLessThan(1e-9);
+      }
+    });
+  });
+
+  it("leaves no tensor behind after a step", () => {
+    const model = build(loadModelSpec("gelan-t"), { classCount: 1 }).train();
+    model.checkpointing = true;
+    const step = () => {
+      scope(() => {
+        const { lead } = model.forward(rand([1, 3, 64, 64]));
+        lead.reduce((sum, level) => sum.add(level.mean()), lead[0]!.mean()).backward();
+      });
+      for (const [, parameter] of model.parameters()) parameter.clearGrad();
+    };
+    step();
+    step();
+    const before = memory().undisposedTensors;
+    step();
+    expect(memory().undisposedTensors).toBe(before);
   });
 });
 

@@ -2,7 +2,7 @@
  * A detection model that runs: the rows of a model file as modules, their order of execution, and the decoding of raw outputs into
  * boxes. It knows nothing of losses, published names or export.
  */
-import { Module, arange, cat, scope, type DType, type Tensor } from "@yolov9/torch";
+import { Module, arange, cat, checkpointActivations, scope, type DType, type Tensor } from "@yolov9/torch";
 import { AnchorCache } from "./anchors.js";
 import type { Activation } from "./activation.js";
 import { SIDES } from "./blocks/detect.js";
@@ -70,6 +70,8 @@ export class DetectionModel extends Module {
   readonly strides: readonly number[];
   /** Whether batch norms are folded into the convolutions (`fuse`). */
   fused = false;
+  /** Whether training keeps only what flows between rows, and computes what is inside a row again in backward; on the CPU only. */
+  checkpointing = false;
   readonly backbone: Section;
   readonly neck: Section;
   readonly head: Section;
@@ -136,15 +138,13 @@ export class DetectionModel extends Module {
     for (const [i, step] of steps.entries()) {
       const inputs = step.from.map((name) => features.get(name)!);
       if (step.kind === "feature") {
-        features.set(
-          step.name,
-          scope(() => step.block.forward(...inputs)),
-        );
+        features.set(step.name, this.#run(step.block, inputs, (...features) => [step.block.forward(...features)])[0]!);
       } else if (step.kind === "features") {
+        // Not checkpointed: these blocks keep little (CBLinear) or have their own way (ReversibleColumns).
         const several = scope(() => step.block.forward(...inputs));
         several.forEach((feature, output) => features.set(`${step.name}.${output}`, feature));
       } else {
-        const levels = scope(() => step.head.forward(...inputs));
+        const levels = this.#run(step.head, inputs, (...features) => step.head.forward(...features));
         if (step.section === "auxiliary") outputs.auxiliaries.push(levels);
         else outputs.lead = levels;
       }
@@ -180,6 +180,12 @@ export class DetectionModel extends Module {
       const scores = objectness === undefined ? logits!.sigmoid() : logits!.sigmoid().mul(objectness.sigmoid());
       return cat([centrePx, sizePx, scores], 1);
     });
+  }
+
+  /** One row, checkpointed where that is wanted and there is something to compute again. */
+  #run(module: Module, inputs: readonly Tensor[], forward: (...inputs: Tensor[]) => Tensor[]): Tensor[] {
+    const checkpointed = this.checkpointing && this.training && module.children().length > 0;
+    return checkpointed ? checkpointActivations(inputs, forward) : scope(() => forward(...inputs));
   }
 
   /** @throws Error for training mode once the batch norms are folded away */

@@ -174,6 +174,21 @@ describe("train", () => {
     },
   );
 
+  it("shares the cores by what it measures, unless told how", { timeout: 120_000 }, async () => {
+    const notes: string[] = [];
+    const progress = { ...silentProgress, note: (line: string) => void notes.push(line) };
+    const share = async (name: string, values: Record<string, unknown>) => {
+      notes.length = 0;
+      await train(config(name, { epochs: 1, ...values }), { progress });
+      return notes.filter((line) => line.includes("to train on"));
+    };
+    const measured =
+      /^an image takes [\d.]+ ms to make and [\d.]+ ms to train on: loader threads (\d+), libtorch threads (\d+)$/;
+    expect(await share("shared", { workers: undefined, threads: 0 })).toEqual([expect.stringMatching(measured)]);
+    expect((await share("partly", { workers: undefined, threads: 1 }))[0]).toMatch(/libtorch threads 1$/);
+    expect(await share("told", {})).toEqual([]);
+  });
+
   it("refuses to resume where nothing is", async () => {
     await expect(train(config("y", { resume: join(root, "nowhere") }))).rejects.toThrow(/nothing to resume here/);
   });

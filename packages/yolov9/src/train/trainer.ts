@@ -2,7 +2,8 @@
  * The training loop: batches in, steps of the optimiser, validation and checkpoints after every epoch. What is trained and where it
  * stands is in training-state.ts; this file drives it with the data of a run.
  */
-import { scope, tensor } from "@yolov9/torch";
+import { availableParallelism } from "node:os";
+import { scope, setNumThreads, tensor } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import type { TrainConfig } from "../config/index.js";
 import type { Batch, Loader } from "../data/index.js";
@@ -11,6 +12,7 @@ import type { DetectionLoss, LossItems } from "../loss/index.js";
 import { validateModel } from "../validate/validate.js";
 import type { ValidationResult } from "../validate/result.js";
 import { readCheckpoint } from "./checkpoint.js";
+import { CoreSplitMeter } from "./core-split.js";
 import { applySettings } from "./parameter-groups.js";
 import { curvesSvg } from "./plots.js";
 import { Progress } from "./progress.js";
@@ -103,6 +105,7 @@ class Trainer {
   readonly #trainLoader: Loader;
   readonly #valLoader: Loader;
   readonly #loss: DetectionLoss;
+  readonly #coreSplit: CoreSplitMeter;
 
   private constructor(state: TrainingState, folder: RunFolder, data: RunData, hooks: TrainHooks) {
     const { config, model } = state;
@@ -114,6 +117,7 @@ class Trainer {
     this.#progress = hooks.progress ?? new Progress(config.epochs);
     [this.#trainLoader, this.#valLoader] = loaders(config, data);
     this.#loss = trainingLoss(config, model);
+    this.#coreSplit = new CoreSplitMeter(availableParallelism(), this.#trainLoader.batchCount);
   }
 
   /** A new run in a new folder. */
@@ -193,7 +197,9 @@ class Trainer {
       firstBatch: counters.batch,
     });
     for await (const batch of made) {
+      const begun = performance.now();
       const stepped = this.#trainBatch(batch);
+      this.#splitCores(batch, performance.now() - begun);
       images += batch.batchSize;
       this.#showStep(images, (performance.now() - start) / 1000);
       // Between steps there are gradients that a checkpoint would lose.
@@ -201,6 +207,20 @@ class Trainer {
     }
     const seconds = (performance.now() - start) / 1000;
     return { complete: counters.batch >= batches && !interrupt.aborted, images, seconds };
+  }
+
+  /** Once enough is measured, shares the cores between loader and libtorch as far as the configuration leaves it open. */
+  #splitCores({ makingMs, batchSize }: Batch, trainingMs: number): void {
+    const { workers, threads } = this.#config;
+    if (workers !== undefined && threads !== 0) return;
+    const split = this.#coreSplit.record(makingMs, trainingMs, batchSize);
+    if (split === undefined) return;
+    if (workers === undefined) this.#trainLoader.workers = split.workers;
+    if (threads === 0) setNumThreads(split.threads);
+    this.#progress.note(
+      `an image takes ${split.makingMs.toFixed(1)} ms to make and ${split.trainingMs.toFixed(1)} ms to train on: ` +
+        `loader threads ${workers ?? split.workers}, libtorch threads ${threads || split.threads}`,
+    );
   }
 
   /** Forward, backward and, when enough gradients are summed, a step. @returns whether it stepped */

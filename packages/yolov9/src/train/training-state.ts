@@ -14,6 +14,7 @@ import {
 } from "@yolov9/torch";
 import type { Precision } from "@yolov9/torch";
 import { availableParallelism } from "node:os";
+import { ConfigError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
 import type { LossItems } from "../loss/index.js";
 import { buildModel, loadModelSpec, withoutAuxiliary } from "../model/index.js";
@@ -66,7 +67,10 @@ export class TrainingState {
     this.names = names;
     this.device = resolveDevice(config.device);
     this.precision = resolvePrecision(config.precision, this.device);
+    if (config.checkpointActivations && this.device !== "cpu")
+      throw new ConfigError(`--checkpoint-activations works on the CPU only, not on ${this.device}`);
     this.model = this.#place(model);
+    this.model.checkpointing = config.checkpointActivations;
     const average = this.#place(buildModel(model.spec, { names }));
     this.ema = new ExponentialMovingAverage(model, average, { decay: config.emaDecay, tau: config.emaTau });
     this.groups = parameterGroups(model, config);

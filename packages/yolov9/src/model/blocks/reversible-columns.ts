@@ -3,7 +3,16 @@
  * level below (already updated) and the level above (not yet), so that its inputs can be computed again from its outputs. This
  * is a reversible function in the sense of the paper, X = v(r(X)), and loses nothing of what it is given.
  */
-import { customFunction, enableGrad, Module, noGrad, scope, withFrozenStatistics, type Tensor } from "@yolov9/torch";
+import {
+  customFunction,
+  enableGrad,
+  leaf,
+  Module,
+  noGrad,
+  scope,
+  withFrozenStatistics,
+  type Tensor,
+} from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
@@ -87,7 +96,7 @@ export class ReversibleColumn extends Module {
     const ofOutputs = [...gradients];
     const ofLevels: Tensor[] = [];
     for (let l = outputs.length - 1; l >= 0; l--) {
-      const [finer, coarser] = [leaf(outputs[l - 1]), leaf(levels[0])];
+      const [finer, coarser] = [outputs[l - 1], levels[0]].map((level) => level && leaf(level));
       const added = enableGrad(() => this.couplings[l]!.forward(finer, coarser));
       levels.unshift(noGrad(() => outputs[l]!.sub(added.detach())));
       added.backward(ofOutputs[l]);
@@ -163,14 +172,6 @@ export class ReversibleColumns extends MultiFeatureBlock {
     });
     return state.gradients;
   }
-}
-
-/** The same values as the start of a graph of their own. */
-function leaf(tensor: Tensor | undefined): Tensor | undefined {
-  if (tensor === undefined) return undefined;
-  const start = tensor.detach();
-  start.requiresGrad = true;
-  return start;
 }
 
 const options = z.strictObject({
