@@ -56,7 +56,9 @@ function lacksFastBlas(libtorch) {
 /** Debian's libtorch is linked to a oneDNN whose headers let the bridge call it directly, for faster convolutions. */
 function lacksOneDnnHeaders(libtorch) {
   if (libtorch.source !== "system package" || !succeeds("dpkg-query", ["--status", "libtorch-dev"])) return false;
-  return !succeeds("dpkg-query", ["--status", FASTER_CONVOLUTIONS]) && succeeds("apt-cache", ["show", FASTER_CONVOLUTIONS]);
+  return (
+    !succeeds("dpkg-query", ["--status", FASTER_CONVOLUTIONS]) && succeeds("apt-cache", ["show", FASTER_CONVOLUTIONS])
+  );
 }
 
 /** Debian packages to install: a compiler and make, and libtorch with a fast BLAS and oneDNN's headers where none was found. */

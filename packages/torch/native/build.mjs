@@ -38,7 +38,15 @@ function compilerFlags(libtorch) {
 
 function linkerFlags(libtorch) {
   const cuda = libtorch.cuda ? ["-Wl,--no-as-needed", "-ltorch_cuda", "-lc10_cuda", "-Wl,--as-needed"] : [];
-  return [`-L${libtorch.libraries}`, `-Wl,-rpath,${libtorch.libraries}`, "-ltorch_cpu", "-ltorch", "-lc10", ...(libtorch.onednn ? ["-ldnnl"] : []), ...cuda];
+  return [
+    `-L${libtorch.libraries}`,
+    `-Wl,-rpath,${libtorch.libraries}`,
+    "-ltorch_cpu",
+    "-ltorch",
+    "-lc10",
+    ...(libtorch.onednn ? ["-ldnnl"] : []),
+    ...cuda,
+  ];
 }
 
 /** A number that changes when a source, a header or the command line does. */

@@ -56,7 +56,14 @@ function inspect({ source, root, cxx11Abi }) {
     .find((folder) => existsSync(join(folder, "libtorch_cpu.so")) || existsSync(join(folder, "libtorch_cpu.dylib")));
   if (!libraries || !existsSync(join(includes[0], "ATen/ATen.h"))) return undefined;
   const cuda = existsSync(join(libraries, "libtorch_cuda.so"));
-  return { source, includes, libraries, cxx11Abi: cxx11Abi ?? true, cuda, onednn: hasOneDnn(source, includes[0], libraries) };
+  return {
+    source,
+    includes,
+    libraries,
+    cxx11Abi: cxx11Abi ?? true,
+    cuda,
+    onednn: hasOneDnn(source, includes[0], libraries),
+  };
 }
 
 /** Whether oneDNN can be called directly: only the one that a system's libtorch itself is linked to, in the version written for. */

@@ -163,6 +163,7 @@ describe("validate", () => {
     const made = {
       classCount: 2,
       names: undefined,
+      engine: "none",
       inputSize: { width: 320, height: 320 },
       predict: predictor.predict.bind(predictor),
       close: predictor.close.bind(predictor),
