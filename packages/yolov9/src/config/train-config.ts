@@ -72,7 +72,9 @@ export const TrainConfig = z.strictObject({
   precision: z
     .enum(["auto", "float32", "bfloat16"])
     .default("float32")
-    .describe("number format of convolutions in training; auto takes bfloat16 where the CPU has instructions for it"),
+    .describe(
+      "number format of convolutions in training; auto takes bfloat16 on a GPU, and where the CPU has instructions for it",
+    ),
 
   // Optimiser: SGD with Nesterov momentum
   lr0: z.number().gt(0).default(0.01).describe("learning rate after warm-up"),

@@ -69,8 +69,8 @@ export class TorchPredictor implements Predictor {
   /** Bytes to [B, 3, H, W] float 0 … 1, on the model's device. */
   #upload({ images, batchSize, height, width }: PredictionInput): Tensor {
     const { dtype } = this.#model.parameters()[0]![1];
-    const bytes = tensor(images, { shape: [batchSize, 3, height, width] });
-    return bytes.to({ device: this.#device, dtype }).div(BYTE_RANGE);
+    const bytes = tensor(images, { shape: [batchSize, 3, height, width], device: this.#device });
+    return bytes.to({ dtype }).div(BYTE_RANGE);
   }
 
   #losses(outputs: ReturnType<DetectionModel["forward"]>, { targets }: PredictionInput): LossItems | undefined {
