@@ -15,7 +15,7 @@ const target = join(buildFolder, "bridge.node");
 function compilerFlags(libtorch) {
   const nodeHeaders = createRequire(import.meta.url)("node-api-headers").include_dir;
   return [
-    "-std=c++17",
+    `-std=${libtorch.cxxStandard}`,
     "-O3",
     "-fPIC",
     "-fopenmp",

@@ -94,6 +94,19 @@ class ScriptNode : public torch::autograd::Node {
   std::thread::id thread_;
 };
 
+/// How libtorch owns its nodes: std::shared_ptr in older versions, c10::intrusive_ptr in newer ones.
+using NodePointer = decltype(torch::autograd::Edge::function);
+
+template <typename Node>
+void own(std::shared_ptr<Node>& owner, Node* node) {
+  owner.reset(node);
+}
+
+template <typename Node>
+void own(c10::intrusive_ptr<Node>& owner, Node* node) {
+  owner = c10::intrusive_ptr<Node>::unsafe_steal_from_new(node);
+}
+
 /// setBackwardHandler(function): (id, gradients of the outputs) → gradients of the inputs, null for none.
 napi_value setBackwardHandler(napi_env env, const Arguments& arguments) {
   if (handler != nullptr) check(env, napi_delete_reference(env, handler));
@@ -104,7 +117,8 @@ napi_value setBackwardHandler(napi_env env, const Arguments& arguments) {
 /// attachBackward(id, inputs, outputs): makes outputs, computed without recording, functions of the inputs.
 napi_value attachBackward(napi_env env, const Arguments& arguments) {
   const variable_list inputs = tensorsOf(env, arguments[1]);
-  const std::shared_ptr<ScriptNode> node(new ScriptNode(env, toDouble(env, arguments[0])), torch::autograd::deleteNode);
+  NodePointer node;
+  own(node, static_cast<torch::autograd::Node*>(new ScriptNode(env, toDouble(env, arguments[0]))));
   node->set_next_edges(torch::autograd::collect_next_edges(inputs));
   for (uint32_t i = 0; i < arrayLength(env, arguments[2]); ++i) {
     torch::autograd::set_history(unwrap(env, element(env, arguments[2], i)), node);

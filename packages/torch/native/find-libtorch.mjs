@@ -1,11 +1,14 @@
-// Where libtorch is: $YOLOV9_LIBTORCH, else a system package, else the `torch` of the user's python.
+// Where libtorch is: $YOLOV9_LIBTORCH (a folder, or "python"), else a system package, else the `torch` of the user's python.
 // Finds headers and libraries; it neither builds nor loads anything.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
+/** As YOLOV9_LIBTORCH: Python's torch, although there is a system package, which has no CUDA. */
+const PYTHON = "python";
+
 /**
- * @typedef {{ source: string, includes: string[], libraries: string, cxx11Abi: boolean, cuda: boolean, onednn: boolean }} Libtorch
+ * @typedef {{ source: string, includes: string[], libraries: string, cxx11Abi: boolean, cxxStandard: string, cuda: boolean, onednn: boolean }} Libtorch
  * @typedef {{ found: Libtorch | undefined, tried: string[] }} Search
  */
 
@@ -24,12 +27,21 @@ export const installHint =
   "Install it with `apt-get install libtorch-dev` (Debian, Ubuntu), or `pip install torch`, or set YOLOV9_LIBTORCH to a folder with include/ and lib/.";
 
 function* candidates(environment, tried) {
-  if (environment.YOLOV9_LIBTORCH) {
-    yield { source: "YOLOV9_LIBTORCH", root: environment.YOLOV9_LIBTORCH, cxx11Abi: undefined };
+  const chosen = environment.YOLOV9_LIBTORCH;
+  if (chosen === PYTHON) {
+    yield* pythonCandidates(tried);
+    return;
+  }
+  if (chosen) {
+    yield { source: "YOLOV9_LIBTORCH", root: chosen, cxx11Abi: undefined };
     return; // an explicit choice is not second-guessed
   }
   yield { source: "system package", root: "/usr", cxx11Abi: true };
   yield { source: "system package", root: "/usr/local", cxx11Abi: true };
+  yield* pythonCandidates(tried);
+}
+
+function* pythonCandidates(tried) {
   const python = pythonTorch();
   if (python) yield { source: "python torch", ...python };
   else tried.push("python torch: `python3 -c 'import torch'` found none");
@@ -54,13 +66,15 @@ function inspect({ source, root, cxx11Abi }) {
   const libraries = ["lib", "lib64", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu"]
     .map((folder) => join(root, folder))
     .find((folder) => existsSync(join(folder, "libtorch_cpu.so")) || existsSync(join(folder, "libtorch_cpu.dylib")));
-  if (!libraries || !existsSync(join(includes[0], "ATen/ATen.h"))) return undefined;
+  const header = join(includes[0], "ATen/ATen.h");
+  if (!libraries || !existsSync(header)) return undefined;
   const cuda = existsSync(join(libraries, "libtorch_cuda.so"));
   return {
     source,
     includes,
     libraries,
     cxx11Abi: cxx11Abi ?? true,
+    cxxStandard: standardFor(header),
     cuda,
     onednn: hasOneDnn(source, includes[0], libraries),
   };
@@ -71,4 +85,9 @@ function hasOneDnn(source, includes, libraries) {
   const header = join(includes, "oneapi/dnnl/dnnl_version.h");
   if (source !== "system package" || !existsSync(header) || !existsSync(join(libraries, "libdnnl.so"))) return false;
   return /#define DNNL_VERSION_MAJOR\s+2\b/.test(readFileSync(header, "utf8"));
+}
+
+/** The oldest C++ standard that the headers accept: newer ones stop with an #error that names it. */
+function standardFor(header) {
+  return /#error C\+\+20/.test(readFileSync(header, "utf8")) ? "c++20" : "c++17";
 }

@@ -4,12 +4,12 @@ import { readFileSync } from "node:fs";
 export type Precision = "float32" | "bfloat16";
 
 /**
- * @param wanted "auto" takes bfloat16 where the CPU multiplies it in hardware, float32 elsewhere
+ * @param wanted "auto" takes bfloat16 on a GPU and where the CPU multiplies it in hardware, float32 elsewhere
  * @param device as `resolveDevice` gives it
  */
 export function resolvePrecision(wanted: "auto" | Precision, device: string): Precision {
   if (wanted !== "auto") return wanted;
-  return device === "cpu" && cpuMultipliesBfloat16() ? "bfloat16" : "float32";
+  return device !== "cpu" || cpuMultipliesBfloat16() ? "bfloat16" : "float32";
 }
 
 /** Whether the CPU has AVX-512 BF16 or AMX instructions, as far as the system tells. */

@@ -170,10 +170,36 @@ export function tensor(data: number | readonly number[] | TypedArray, options: T
   const bytes = new Uint8Array(array.buffer, array.byteOffset, array.length * bytesPerElement[source]);
   const copy = new Tensor(bridge.fromBytes(bytes, source, shape));
   const device = options.device ?? "cpu";
-  const result = wanted === source && device === "cpu" ? copy : copy.to({ dtype: wanted, device });
-  if (result !== copy) copy.dispose();
+  const result = placedOn(device, convertedTo(wanted, copy));
   if (options.requiresGrad === true) result.requiresGrad = true;
   return result;
+}
+
+/** Takes the tensor over. */
+function convertedTo(dtype: DType, from: Tensor): Tensor {
+  if (from.dtype === dtype) return from;
+  using source = from;
+  return source.to({ dtype });
+}
+
+/**
+ * Takes the tensor over. A GPU gets it by way of page-locked memory, from which it fetches it in the order of its other work
+ * while the program goes on; a copy from ordinary memory would wait for everything that the GPU still has to do.
+ */
+function placedOn(device: string, from: Tensor): Tensor {
+  if (device === "cpu") return from;
+  using source = from;
+  if (!device.startsWith("cuda")) return source.to({ device });
+  using locked = callOperator("aten::pin_memory", "", [source]) as Tensor;
+  const nonBlocking = true;
+  return callOperator("aten::to", "dtype_layout", [
+    locked,
+    undefined,
+    undefined,
+    device,
+    undefined,
+    nonBlocking,
+  ]) as Tensor;
 }
 
 /** A tensor of any dtype from its elements' bytes in row-major order, copied. */

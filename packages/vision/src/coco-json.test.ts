@@ -100,10 +100,8 @@ describe("evaluateCoco", () => {
     // Detections likewise: one of 32 x 32 that finds nothing is wrong among the small and the medium.
     const wrong = found({ bbox: [60, 60, 32, 32], score: 1 });
     const objects = [object({ id: 1, area: 900 }), object({ id: 2, area: 1600 }), object({ id: 3, area: 1e4 })];
-    const figures = evaluate(objects, [wrong, found(), found(), found()]).result;
-    if (!("APs" in figures)) throw new Error("expected the figures of boxes");
-    const { APs, APm, APl } = figures;
-    expect([APs, APm, APl].map((value) => value > 0.99)).toEqual([false, false, true]);
+    const { APs, APm, APl } = figuresOf(evaluate(objects, [wrong, found(), found(), found()]).result);
+    expect([APs!, APm!, APl!].map((value) => value > 0.99)).toEqual([false, false, true]);
   });
 
   it("blames detections on pictures without objects, and on listed categories without objects nothing", () => {

@@ -27,7 +27,7 @@ export const threads = z.int().min(0).default(0).describe("threads of libtorch; 
 
 export const precision = z
   .enum(["auto", "float32", "bfloat16"])
-  .describe("number format of convolutions on libtorch; auto takes bfloat16 where the CPU has instructions for it");
+  .describe("number format of convolutions; auto takes bfloat16 on a GPU, and where the CPU has instructions for it");
 
 export const workers = z
   .int()

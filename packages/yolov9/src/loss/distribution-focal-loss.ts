@@ -2,7 +2,7 @@
  * Distribution focal loss (Li et al. 2020): the distance to each side is learned as a distribution over whole cells, by cross-entropy
  * with the two bins next to the true distance. Decoding such a distribution into a distance is its expectation.
  */
-import { tensor } from "@yolov9/torch";
+import { arange } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 
 /** Distances stay this far below the last bin, so that both of their neighbours exist. */
@@ -43,11 +43,6 @@ export function distributionFocalLoss(logProbabilities: Tensor, targets: Tensor)
  * @returns [...]
  */
 export function expectedDistance(probabilities: Tensor): Tensor {
-  const bins = probabilities.shape.at(-1)!;
-  return probabilities.matmul(
-    tensor(
-      Float32Array.from({ length: bins }, (_, bin) => bin),
-      { device: probabilities.device },
-    ),
-  );
+  const { dtype, device, shape } = probabilities;
+  return probabilities.matmul(arange(shape.at(-1)!, { dtype, device }));
 }

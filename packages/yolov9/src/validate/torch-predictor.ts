@@ -77,8 +77,8 @@ export class TorchPredictor implements Predictor {
 
   /** Bytes to [B, 3, H, W] float 0 … 1, on the model's device. */
   #upload({ images, batchSize, height, width }: PredictionInput): Tensor {
-    const bytes = tensor(images, { shape: [batchSize, 3, height, width] });
-    const unit = bytes.to({ device: this.#device, dtype: "float32", memoryFormat: "channels_last" }).div(BYTE_RANGE);
+    const bytes = tensor(images, { shape: [batchSize, 3, height, width], device: this.#device });
+    const unit = bytes.to({ dtype: "float32", memoryFormat: "channels_last" }).div(BYTE_RANGE);
     return unit.to({ dtype: this.#precision });
   }
 

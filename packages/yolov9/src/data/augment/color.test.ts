@@ -70,22 +70,24 @@ describe("HSV jitter", () => {
     expect(Math.max(...differences)).toBeLessThanOrEqual(5);
   });
 
-  it("equals the formulas in double precision within one level, and nearly always exactly", () => {
+  it("equals the formulas in double precision over 1,000 draws: within one level, and nearly always exactly", () => {
     const random = new Random(1);
-    let [compared, different] = [0, 0];
-    for (let round = 0; round < 20; round++) {
+    const pixels = 40;
+    let [compared, different, worst] = [0, 0, 0];
+    for (let draw = 0; draw < 1000; draw++) {
       const gains = drawHsv(random, { ...defaultAugment, hsvH: 0.5 });
-      const rgb = Array.from({ length: 4 * 300 * 3 }, () => random.integer(256));
-      const planes = finish(rgb, 4 * 300, gains);
+      const rgb = Array.from({ length: pixels * 3 }, () => random.integer(256));
+      const planes = finish(rgb, pixels, gains);
       for (let i = 0; i < rgb.length; i += 3) {
         plainJitter(rgb.slice(i, i + 3) as [number, number, number], gains).forEach((level, channel) => {
-          const difference = Math.abs(level - planes[channel * 1200 + i / 3]!);
-          expect(difference).toBeLessThanOrEqual(1);
+          const difference = Math.abs(level - planes[channel * pixels + i / 3]!);
+          worst = Math.max(worst, difference);
           compared++;
           if (difference > 0) different++;
         });
       }
     }
+    expect(worst).toBeLessThanOrEqual(1);
     expect(different / compared).toBeLessThan(0.01);
   });
 });

@@ -116,7 +116,7 @@ interface Differentiated {
 /** Levels → as many levels of the same shapes. */
 export class ReversibleColumns extends MultiFeatureBlock {
   readonly columns: ReversibleColumn[];
-  /** Whether training keeps only the last column's outputs and computes the others again in backward. */
+  /** Whether training on a CPU keeps only the last column's outputs and computes the others again in backward. */
   readonly saveMemory: boolean;
 
   constructor(widths: readonly number[], options: { columns: number; saveMemory: boolean; activation: Activation }) {
@@ -126,8 +126,10 @@ export class ReversibleColumns extends MultiFeatureBlock {
   }
 
   forward(...levels: Tensor[]): Tensor[] {
-    // The statistics of batch norms are known only while training; in evaluation nothing is recorded anyway.
-    return this.saveMemory && this.training ? this.#forwardSavingMemory(levels) : this.#through(levels);
+    // The statistics of batch norms are known only while training; in evaluation nothing is recorded anyway. Backward passes on
+    // other devices run in threads of libtorch's own, where no JavaScript can.
+    const canRecompute = this.training && levels[0]!.device === "cpu";
+    return this.saveMemory && canRecompute ? this.#forwardSavingMemory(levels) : this.#through(levels);
   }
 
   /** The levels that gave these outputs: v of X = v(r(X)). */

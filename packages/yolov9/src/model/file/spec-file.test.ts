@@ -119,6 +119,36 @@ describe("a file that extends another", () => {
     expect(() => loadModelSpec(path)).toThrow(/extends itself by way of .*circle\.yaml → .*circle\.yaml/);
   });
 
+  it("changes rows of an auxiliary branch that is ordered by name, also one that the base ordered", () => {
+    const base = file(
+      "ordered.yaml",
+      () => "extends: gelan-t\nauxiliary: {backbone: FPN}\nrows:\n  auxN3: {cspDepth: 2}\n",
+    );
+    const plain = loadModelSpec(file("plain.yaml", () => "extends: gelan-t\nauxiliary: {backbone: FPN}\n"));
+    const spec = loadModelSpec(
+      file("again.yaml", () => "extends: ordered.yaml\nrows:\n  auxN3: {out: 56}\n  n3: {cspDepth: 4}\n"),
+    );
+    const row = (one: typeof spec, name: string) => [...one.neck, ...one.auxiliary].find((each) => each.name === name);
+    expect(row(loadModelSpec(base), "auxN3")).toEqual({ ...row(plain, "auxN3"), cspDepth: 2 });
+    expect(row(spec, "auxN3")).toMatchObject({ cspDepth: 2, out: 56 });
+    expect(row(spec, "n3")).toMatchObject({ cspDepth: 4 });
+    expect(spec.auxiliary.map(({ name }) => name)).toEqual(plain.auxiliary.map(({ name }) => name));
+    // Another order makes other rows, to which those changes do not belong.
+    expect(
+      loadModelSpec(file("new.yaml", () => "extends: ordered.yaml\nauxiliary: {backbone: PFH}\n")).auxiliary,
+    ).toHaveLength(1);
+    const typo = file(
+      "auxtypo.yaml",
+      () => "extends: gelan-t\nauxiliary: {backbone: FPN}\nrows:\n  auxN33: {out: 8}\n",
+    );
+    expect(() => loadModelSpec(typo)).toThrow(`${typo}:4: no row "auxN33" to change; did you mean "auxN3"?`);
+    const wrong = file(
+      "auxwrong.yaml",
+      () => "extends: gelan-t\nauxiliary: {backbone: FPN}\nrows:\n  auxN3: {out: -8}\n",
+    );
+    expect(() => loadModelSpec(wrong)).toThrow(`${wrong}:4: row "auxN3": GELAN: option "out": Too small`);
+  });
+
   it("is refused with its line when it changes a row that does not exist", () => {
     const path = file("typo.yaml", () => `extends: gelan-t\nrows:\n  topDwn4: {out: 8}\n`);
     expect(() => loadModelSpec(path)).toThrow(

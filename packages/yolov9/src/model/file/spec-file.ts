@@ -2,7 +2,8 @@
  * Reads model files: YAML with a header, sections of rows, and what it takes over from another file by `extends`. A file may
  * scale the widths of the one that it extends (`width`), give blocks default options (`defaults`), change single rows
  * (`rows: {name: {key: value}}`, null removes a key), replace a section, or append to it (`auxiliary: {append: […]}`). The
- * auxiliary section may also be ordered by name (`auxiliary: {backbone: FPN}`); its rows are then made from the main branch. A row
+ * auxiliary section may also be ordered by name (`auxiliary: {backbone: FPN}`); its rows are then made from the main branch, and
+ * can be changed like others. A row
  * may take block and options of an earlier one (`like: b3`). Mistakes are refused with file, line and the nearest known name.
  * Where names are looked up is `zoo.ts`; files in the published row format are translated by `indexed-file.ts`.
  */
@@ -62,7 +63,18 @@ interface Layered {
   readonly defaults: z.infer<typeof optionsByName>;
   readonly sections: Readonly<Record<SectionName, readonly FileRow[]>>;
   /** An auxiliary branch that is ordered by name; the auxiliary section holds only rows appended to it. */
-  readonly auxiliary: AuxiliaryOptions | undefined;
+  readonly auxiliary: OrderedBranch | undefined;
+}
+
+/** What a file changes of a row. */
+interface RowChange extends FileRow {
+  readonly name: string;
+}
+
+/** An auxiliary branch whose rows are made once the main branch is known, and what is then changed of them. */
+interface OrderedBranch {
+  readonly order: AuxiliaryOptions;
+  readonly changes: readonly RowChange[];
 }
 
 /**
@@ -126,15 +138,20 @@ type Locator = (keys: readonly PropertyKey[]) => string | undefined;
 /** Puts a file on top of the one that it extends. */
 function layer(file: ModelFile, directory: string, extending: readonly string[], at: Locator): Layered {
   const base = inherited(file, directory, extending, at);
-  const { defaults = {}, rows: changes = {} } = file;
+  const { defaults = {}, rows: changed = {} } = file;
   const ordered = auxiliaryOrder(file.auxiliary);
   const given = { ...file, auxiliary: isSection(file.auxiliary) ? file.auxiliary : ordered && [] };
   const sections = mapSections((name) => stack(base.sections[name], given[name], name, at));
+  const auxiliary = ordered ?? (Array.isArray(file.auxiliary) ? undefined : base.auxiliary);
+  const changes = Object.entries(changed).map(([name, options]) => ({ name, options, origin: at(["rows", name]) }));
+  const names = SECTIONS.flatMap((section) => sections[section].map(nameOf));
+  const later = changes.filter(({ name }) => !names.includes(name));
+  if (auxiliary === undefined) refuseUnknown(later, names);
   return {
     header: { ...base.header, ...headerOf(file) },
     defaults: mergeOptions(base.defaults, defaults),
-    sections: change(sections, changes, at),
-    auxiliary: ordered ?? (Array.isArray(file.auxiliary) ? undefined : base.auxiliary),
+    sections: mapSections((section) => sections[section].map((row) => changedRow(row, changes))),
+    auxiliary: auxiliary && { ...auxiliary, changes: [...auxiliary.changes, ...later] },
   };
 }
 
@@ -144,8 +161,8 @@ function isSection(value: ModelFile["auxiliary"]): value is SectionValue | undef
   return value === undefined || Array.isArray(value) || "append" in value;
 }
 
-function auxiliaryOrder(value: ModelFile["auxiliary"]): AuxiliaryOptions | undefined {
-  return isSection(value) ? undefined : value;
+function auxiliaryOrder(value: ModelFile["auxiliary"]): OrderedBranch | undefined {
+  return isSection(value) ? undefined : { order: value, changes: [] };
 }
 
 /** The keys that are the model's own, not instructions for putting files together. */
@@ -198,26 +215,25 @@ function scaled(row: FileRow, width: number): FileRow {
   };
 }
 
-function change(
-  sections: Layered["sections"],
-  changes: z.infer<typeof optionsByName>,
-  at: Locator,
-): Layered["sections"] {
-  const names = SECTIONS.flatMap((name) => sections[name].map((row) => String(row.options["name"])));
-  for (const name of Object.keys(changes)) {
-    if (names.includes(name)) continue;
-    const where = at(["rows", name]) ?? "rows";
-    throw new Error(`${where}: no row "${name}" to change${didYouMean(name, names)}`);
-  }
-  return mapSections((section) =>
-    sections[section].map((row) => {
-      const name = String(row.options["name"]);
-      const changed = changes[name];
-      if (changed === undefined) return row;
-      const merged = Object.entries({ ...row.options, ...changed }).filter(([, value]) => value !== null);
-      return { options: Object.fromEntries(merged), origin: at(["rows", name]) };
-    }),
-  );
+function nameOf(row: FileRow): string {
+  return String(row.options["name"]);
+}
+
+function changedRow(row: FileRow, changes: readonly RowChange[]): FileRow {
+  return changes
+    .filter(({ name }) => name === nameOf(row))
+    .reduce<FileRow>(({ options }, change) => {
+      const merged = Object.entries({ ...options, ...change.options }).filter(([, value]) => value !== null);
+      return { options: Object.fromEntries(merged), origin: change.origin };
+    }, row);
+}
+
+/** @throws Error when a change names none of the rows */
+function refuseUnknown(changes: readonly RowChange[], names: readonly string[]): void {
+  const [unknown] = changes.filter(({ name }) => !names.includes(name));
+  if (unknown === undefined) return;
+  const { name, origin = "rows" } = unknown;
+  throw new Error(`${origin}: no row "${name}" to change${didYouMean(name, names)}`);
 }
 
 /** Fills in defaults, names every row's inputs, and checks that the rows fit together. */
@@ -245,15 +261,27 @@ function finish({ header, defaults, sections, auxiliary }: Layered, source: stri
     ...defined({ description }),
     ...mapSections((section) => sections[section].map(complete)),
   };
-  const finished = auxiliary === undefined ? spec : withOrdered(spec, auxiliary);
+  const finished = auxiliary === undefined ? spec : withOrdered(spec, auxiliary, complete);
   planModel(finished);
   return finished;
 }
 
-/** The rows of an ordered auxiliary branch, then those that were appended to it. */
-function withOrdered(spec: ModelSpec, order: AuxiliaryOptions): ModelSpec {
+/**
+ * The rows of an ordered auxiliary branch, then those that were appended to it.
+ * @param complete what makes a row of a changed one
+ */
+function withOrdered(spec: ModelSpec, { order, changes }: OrderedBranch, complete: (row: FileRow) => Row): ModelSpec {
   const made = withAuxiliary(spec, order);
-  return { ...made, auxiliary: [...made.auxiliary, ...spec.auxiliary] };
+  const { backbone, neck, head } = spec;
+  refuseUnknown(
+    changes,
+    [...backbone, ...neck, ...head, ...made.auxiliary].map(({ name }) => name),
+  );
+  const rows = made.auxiliary.map((row) => {
+    const changed = changedRow({ options: row, origin: undefined }, changes);
+    return changed.options === row ? row : complete(changed);
+  });
+  return { ...made, auxiliary: [...rows, ...spec.auxiliary] };
 }
 
 /** The row that another one wants to be like. */

@@ -1,0 +1,201 @@
+// What a GPU is asked before it is trusted, as one JSON object: whether operators and a training step come to the same as on the
+// CPU, and how long steps take. `scripts/gpu.mjs` prepares a machine and starts this; with `--device cpu` it compares the CPU
+// with itself, which shows that the checks run.
+import { parseArgs } from "node:util";
+import {
+  BatchNorm2d,
+  batchNormActivation,
+  capabilities,
+  conv2d,
+  manualSeed,
+  noGrad,
+  rand,
+  randn,
+  resolveDevice,
+  scope,
+  SGD,
+  tensor,
+  type Precision,
+  type Tensor,
+} from "@yolov9/torch";
+import { buildModel, loadModelSpec, lossOfModel, type DetectionModel, type Targets } from "yolov9";
+import { seededRandom } from "./random.js";
+import { median } from "./statistics.js";
+
+const { values: flags } = parseArgs({
+  options: {
+    device: { type: "string", default: "cuda:0" },
+    model: { type: "string", default: "yolov9-t" },
+    imgsz: { type: "string", default: "640" },
+    batch: { type: "string", default: "16" },
+    steps: { type: "string", default: "20" },
+  },
+});
+
+const CLASSES = 3;
+const OBJECTS_PER_IMAGE = 8;
+const WARM_UP_STEPS = 5;
+/** Of the compared step, which a CPU must do too. */
+const COMPARED = { size: 160, batch: 4 };
+/** Largest relative differences in float32 that count as equal; sums are made in another order. */
+const OPERATOR_TOLERANCE = 1e-4;
+const STEP_TOLERANCE = 1e-2;
+
+interface Difference {
+  name: string;
+  /** |other − CPU| / largest |CPU| */
+  relative: number;
+  ok: boolean;
+}
+
+/** Largest difference of two tensors, wherever they are, against the largest value of the first. */
+function relativeDifference(expected: Tensor, found: Tensor): number {
+  return scope(() => {
+    const wide = (each: Tensor) => each.detach().to({ device: "cpu", dtype: "float64" });
+    const scale = Math.max(wide(expected).abs().max().item(), Number.MIN_VALUE);
+    return wide(found).sub(wide(expected)).abs().max().item() / scale;
+  });
+}
+
+/** The kinds of operators that a model is made of; each gets the same numbers on both devices. */
+const operators: Readonly<Record<string, (x: Tensor, w: Tensor) => Tensor>> = {
+  "convolution 3×3": (x, w) => conv2d(x, w, undefined, 1, 1),
+  "convolution 3×3, stride 2": (x, w) => conv2d(x, w, undefined, 2, 1),
+  "convolution, 4 groups": (x, w) => conv2d(x, w.narrow(1, 0, 4), undefined, 1, 1, 1, 4),
+  "batch norm and SiLU": (x) =>
+    batchNormActivation({ input: x, norm: new BatchNorm2d(16).to({ device: x.device }) }, undefined, "silu"),
+  "maximum pool": (x) => x.max_pool2d(5, 1, 2),
+  "nearest neighbour": (x) => x.upsample_nearest2d([32, 32]),
+  softmax: (x) => x.softmax(1),
+  softplus: (x) => x.softplus(),
+  "choice of rows": (x) => x.reshape([-1, 16]).index_select(0, tensor(Int32Array.of(5, 0, 7), { device: x.device })),
+};
+
+function compareOperators(device: string): Difference[] {
+  manualSeed(1);
+  return scope(() => {
+    const [x, w] = [randn([2, 16, 16, 16]), randn([16, 16, 3, 3])];
+    return Object.entries(operators).map(([name, operator]) => {
+      const relative = relativeDifference(operator(x, w), operator(x.to({ device }), w.to({ device })));
+      return { name, relative, ok: relative <= OPERATOR_TOLERANCE };
+    });
+  });
+}
+
+function seededModel(device: string): DetectionModel {
+  manualSeed(2);
+  const model = buildModel(loadModelSpec(flags.model), { classCount: CLASSES });
+  return model.to({ device, memoryFormat: "channels_last" }).train();
+}
+
+/** The same boxes at every call, 5 to 25 % of the image wide and high. */
+function randomTargets(batch: number, size: number): Targets {
+  const random = seededRandom(1);
+  const side = () => 0.05 + 0.2 * random();
+  const rows = Array.from({ length: batch * OBJECTS_PER_IMAGE }, (_, i) => {
+    const image = Math.floor(i / OBJECTS_PER_IMAGE);
+    return [image, Math.floor(random() * CLASSES), random(), random(), side(), side()];
+  });
+  return { rows: Float32Array.from(rows.flat()), imageCount: batch, width: size, height: size };
+}
+
+/** Losses and the gradients of every parameter after one forward and backward pass. */
+function differentiated(model: DetectionModel, images: Tensor, targets: Targets) {
+  const { total, items } = lossOfModel(model).compute(model.forward(images), targets);
+  total.backward();
+  return { items, gradients: model.parameters().map(([path, parameter]) => [path, parameter.grad] as const) };
+}
+
+function compareStep(device: string): Difference[] {
+  const { size, batch } = COMPARED;
+  const [here, there] = [seededModel("cpu"), seededModel(device)];
+  const differences = scope(() => {
+    const images = rand([batch, 3, size, size]);
+    const targets = randomTargets(batch, size);
+    const expected = differentiated(here, images, targets);
+    const found = differentiated(there, images.to({ device, memoryFormat: "channels_last" }), targets);
+    const losses = (["box", "cls", "dfl"] as const).map((name) => ({
+      name: `${name} loss`,
+      relative: Math.abs(found.items[name] - expected.items[name]) / Math.abs(expected.items[name]),
+    }));
+    const ofGradients = expected.gradients.flatMap(([, gradient], i) => {
+      const other = found.gradients[i]![1];
+      return gradient === undefined || other === undefined ? [] : [relativeDifference(gradient, other)];
+    });
+    return [...losses, { name: "gradients (median of parameters)", relative: median(ofGradients) }];
+  });
+  here.dispose();
+  there.dispose();
+  return differences.map((each) => ({ ...each, ok: each.relative <= STEP_TOLERANCE }));
+}
+
+/** Median milliseconds of a training step: forward, loss, backward, optimiser. Each waits for the device at its end. */
+function timeTraining(device: string, precision: Precision): number {
+  const [size, batch] = [Number(flags.imgsz), Number(flags.batch)];
+  const model = seededModel(device);
+  const loss = lossOfModel(model);
+  const parameters = model.parameters().map(([, parameter]) => parameter);
+  const optimiser = new SGD([{ parameters, lr: 1e-4, momentum: 0.9, weightDecay: 5e-4, nesterov: true }]);
+  const targets = randomTargets(batch, size);
+  const bytes = new Uint8Array(batch * 3 * size * size).map((_, i) => (i * 31) % 256);
+  const times = timed(() => {
+    const images = tensor(bytes, { shape: [batch, 3, size, size], device })
+      .to({ dtype: "float32", memoryFormat: "channels_last" })
+      .div_(255);
+    loss.compute(model.forward(images.to({ dtype: precision })), targets).total.backward();
+    optimiser.step();
+    optimiser.zeroGrad();
+    parameters[0]!.sum().item();
+  });
+  optimiser.dispose();
+  model.dispose();
+  return times;
+}
+
+/** Median milliseconds of a forward pass with decoding, until the boxes are back. */
+function timeInference(device: string, batch: number): number {
+  const size = Number(flags.imgsz);
+  const model = seededModel(device).eval();
+  const images = rand([batch, 3, size, size]).to({ device, memoryFormat: "channels_last" });
+  const time = timed(() => noGrad(() => void model.decode(model.forward(images).lead).toArray()));
+  images.dispose();
+  model.dispose();
+  return time;
+}
+
+function timed(body: () => void): number {
+  const times = Array.from({ length: WARM_UP_STEPS + Number(flags.steps) }, () => {
+    const start = performance.now();
+    scope(body);
+    return performance.now() - start;
+  });
+  return median(times.slice(WARM_UP_STEPS));
+}
+
+function main(): void {
+  const device = resolveDevice(flags.device);
+  const operatorDifferences = compareOperators(device);
+  const stepDifferences = compareStep(device);
+  const batch = Number(flags.batch);
+  const training = (["float32", "bfloat16"] as const).map((precision) => {
+    const milliseconds = timeTraining(device, precision);
+    return { precision, batch, milliseconds, imagesPerSecond: (batch * 1000) / milliseconds };
+  });
+  const inference = [1, batch].map((count) => {
+    const milliseconds = timeInference(device, count);
+    return { batch: count, milliseconds, imagesPerSecond: (count * 1000) / milliseconds };
+  });
+  const { version, cuda } = capabilities();
+  const ok = [...operatorDifferences, ...stepDifferences].every((each) => each.ok);
+  const libtorch = { version, cuda };
+  const report = { ...flags, libtorch, ok, operators: operatorDifferences, step: stepDifferences, training, inference };
+  console.log(JSON.stringify(report, undefined, 2));
+  if (!ok) process.exitCode = 1;
+}
+
+try {
+  main();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
