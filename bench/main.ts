@@ -1,13 +1,17 @@
 // `npm run bench -- train`: measures parts on this machine and prints tables or JSON.
 import { parseArgs } from "node:util";
+import { answerPeak } from "./convolution-peak.js";
 import { benchEvaluate } from "./evaluate.js";
+import { benchInfer } from "./infer.js";
+import { answerInference } from "./inference.js";
+import { benchKernels } from "./kernels.js";
 import { benchLoader } from "./loader.js";
 import { benchNms } from "./nms.js";
 import { benchPgi } from "./pgi.js";
 import { benchTrain } from "./train.js";
-import { answerStepRequest } from "./training-step.js";
+import { answerStep } from "./training-step.js";
 
-const usage = `usage: npm run bench -- [train loader evaluate nms pgi …] [options]
+const usage = `usage: npm run bench -- [train infer kernels loader evaluate nms pgi …] [options]
 all but pgi, which takes several minutes, when none is named
   --model NAME   model of the training step (default yolov9-t)
   --imgsz N      image size (default 320)
@@ -25,7 +29,8 @@ const { values, positionals } = parseArgs({
     steps: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
     data: { type: "string" },
-    step: { type: "string" }, // a request of `measureStep`, answered in a process of its own
+    ask: { type: "string" }, // what `askChild` wants measured in this process, and how
+    request: { type: "string" },
     help: { type: "boolean", default: false },
   },
 });
@@ -45,6 +50,8 @@ export interface Report {
 
 const parts: Record<string, () => Report> = {
   train: () => benchTrain(options),
+  infer: benchInfer,
+  kernels: benchKernels,
   loader: () => benchLoader({ data: values.data }),
   evaluate: benchEvaluate,
   nms: benchNms,
@@ -52,15 +59,22 @@ const parts: Record<string, () => Report> = {
 };
 
 /** What is measured when nothing is named: under three minutes together. */
-const STANDARD = ["train", "loader", "evaluate", "nms"];
+const STANDARD = ["train", "infer", "kernels", "loader", "evaluate", "nms"];
 
-function main(): void {
+/** What a process of its own can be asked. */
+const answers: Record<string, (request: never) => unknown> = {
+  step: answerStep,
+  inference: answerInference,
+  peak: answerPeak,
+};
+
+async function main(): Promise<void> {
   if (values.help) {
     console.log(usage);
     return;
   }
-  if (values.step !== undefined) {
-    console.log(JSON.stringify(answerStepRequest(values.step)));
+  if (values.ask !== undefined) {
+    console.log(JSON.stringify(await answers[values.ask]!(JSON.parse(values.request!) as never)));
     return;
   }
   const wanted = positionals.length > 0 ? positionals : STANDARD;
@@ -75,9 +89,7 @@ function main(): void {
   if (values.json) console.log(JSON.stringify(wanted.length === 1 ? results[wanted[0]!] : results));
 }
 
-try {
-  main();
-} catch (error) {
+await main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
-}
+});

@@ -1,8 +1,7 @@
 // One training step (forward, loss, backward, optimiser, moving average) on random images and boxes, measured in a process of
 // its own, so that peak memory is its own too. What is compared with what is the business of the benches.
-import { execFileSync } from "node:child_process";
-import { fileURLToPath } from "node:url";
 import {
+  fanOut,
   manualSeed,
   profile,
   rand,
@@ -14,13 +13,17 @@ import {
 } from "@yolov9/torch";
 import {
   buildModel,
+  Conv,
   ExponentialMovingAverage,
   loadModelSpec,
   lossOfModel,
+  RepConv,
   withAuxiliary,
   type AuxiliaryOptions,
+  type DetectionModel,
   type Targets,
 } from "yolov9";
+import { askChild } from "./child.js";
 import { seededRandom } from "./random.js";
 import { median } from "./statistics.js";
 
@@ -36,6 +39,8 @@ export interface StepVariant {
   precision: Precision;
   channelsLast: boolean;
   fused: boolean;
+  /** Without batch norms and activations: what convolutions and data movement alone take. Nothing sensible is learned. */
+  bare?: boolean;
   /** Another auxiliary branch than the model's own. */
   auxiliary?: AuxiliaryOptions;
 }
@@ -59,14 +64,11 @@ const profiledSteps = 3;
 
 /** Measures in a new process. */
 export function measureStep(variant: StepVariant, options: StepOptions): StepMeasurement {
-  const main = fileURLToPath(new URL("./main.js", import.meta.url));
-  const request = JSON.stringify({ variant, options });
-  return JSON.parse(execFileSync(process.execPath, [main, "--step", request], { encoding: "utf8" })) as StepMeasurement;
+  return askChild("step", { variant, options });
 }
 
 /** Measures in this process what `measureStep` asked for. */
-export function answerStepRequest(request: string): StepMeasurement {
-  const { variant, options } = JSON.parse(request) as { variant: StepVariant; options: StepOptions };
+export function answerStep({ variant, options }: { variant: StepVariant; options: StepOptions }): StepMeasurement {
   const run = () => measure(variant, options);
   return variant.fused ? run() : withPlainKernels(run);
 }
@@ -78,6 +80,7 @@ function measure(variant: StepVariant, { model: name, size, batch, steps }: Step
   const spec = variant.auxiliary === undefined ? zoo : withAuxiliary(zoo, variant.auxiliary);
   const build = () => buildModel(spec, { classCount: classes }).to({ memoryFormat: layout });
   const model = build().train();
+  if (variant.bare === true) strip(model);
   const loss = lossOfModel(model);
   const average = new ExponentialMovingAverage(model, build(), { decay: 0.9999, tau: 2000 });
   const parameters = model.parameters().map(([, parameter]) => parameter);
@@ -114,6 +117,21 @@ function measure(variant: StepVariant, { model: name, size, batch, steps }: Step
     peakMegabytes,
     operators,
   };
+}
+
+/** Leaves convolutions alone: no norms, no activations. */
+function strip(model: DetectionModel): void {
+  for (const [, module] of model.modules()) {
+    if (module instanceof RepConv) {
+      const { spatial, pointwise } = module;
+      module.forward = (x) => {
+        const [wide, narrow] = fanOut(x, 2);
+        return spatial!.conv.forward(wide).add(pointwise!.conv.forward(narrow));
+      };
+    } else if (module instanceof Conv) {
+      module.forward = (x) => module.conv.forward(x);
+    }
+  }
 }
 
 function repeat<T>(times: number, body: () => T): T[] {

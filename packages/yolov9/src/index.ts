@@ -145,7 +145,7 @@ export { CocoFileError, evaluateFiles } from "./evaluate/index.js";
 export type { FileEvaluation } from "./evaluate/index.js";
 
 // Export
-export { ExportError, exportModel, OnnxGraph, toOnnx, verifyExport } from "./export/index.js";
+export { deployed, ExportError, exportModel, OnnxGraph, toOnnx, verifyExport } from "./export/index.js";
 export type {
   BlockExporter,
   ExportedModel,

@@ -1,0 +1,13 @@
+// Measurements in processes of their own: nothing that ran before warms a cache, holds memory or keeps a thread busy.
+import { execFileSync } from "node:child_process";
+import { fileURLToPath } from "node:url";
+
+/** Asks a new process, which answers what `answers[kind]` returns for the request there. */
+export function askChild<Answer>(kind: string, request: unknown): Answer {
+  const main = fileURLToPath(new URL("./main.js", import.meta.url));
+  const output = execFileSync(process.execPath, [main, "--ask", kind, "--request", JSON.stringify(request)], {
+    encoding: "utf8",
+    maxBuffer: 64 << 20,
+  });
+  return JSON.parse(output) as Answer;
+}
