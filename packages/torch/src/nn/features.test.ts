@@ -3,6 +3,7 @@ import {
   concatFeatures,
   enlarge,
   fanOut,
+  flattenLevels,
   manualSeed,
   randn,
   scope,
@@ -62,6 +63,18 @@ const cases: { name: string; shapes: number[][]; body: (inputs: Tensor[]) => Ten
     body: ([x]) => fanOut(x!, 2)[0].square(),
   },
 ];
+
+cases.push({
+  name: "flattenLevels",
+  shapes: [
+    [2, 7, 3, 4],
+    [2, 7, 2, 2],
+  ],
+  body: (levels) => {
+    const [boxes, , quality] = flattenLevels(levels, [4, 2, 1]);
+    return boxes!.square().mul(quality!);
+  },
+});
 
 describe.each(cases)("$name", ({ shapes, body }) => {
   it.each(["float64", "float32", "bfloat16"] as const)(

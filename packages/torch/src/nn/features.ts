@@ -33,5 +33,27 @@ export function fanOut<Count extends number>(x: Tensor, count: Count): FixedLeng
   return uses as FixedLength<Count>;
 }
 
+/**
+ * A head's levels as rows of anchors, level after level and row after row, their channels taken apart into parts.
+ * @param levels [B, Σ widths, Hᵢ, Wᵢ] each
+ * @returns for every width [B, Σ Hᵢ · Wᵢ, width], contiguous and in float32
+ */
+export function flattenLevels(levels: readonly Tensor[], widths: readonly number[]): Tensor[] {
+  if (usesOwnKernels()) return callOperator("yolov9::flatten_levels", "", [levels, widths]) as Tensor[];
+  const parts = levels.map((level) => level.split_with_sizes([...widths], 1).map(anchorsFirst));
+  return widths.map((_, part) =>
+    cat(
+      parts.map((level) => level[part]!),
+      1,
+    ),
+  );
+}
+
+/** [B, C, H, W] → [B, H * W, C] in float32. */
+function anchorsFirst(level: Tensor): Tensor {
+  const [batch, channels] = level.shape;
+  return level.permute([0, 2, 3, 1]).reshape([batch!, -1, channels!]).to({ dtype: "float32" });
+}
+
 /** A pair where two are asked for, so that it can be taken apart without doubt; else a list. */
 type FixedLength<Count extends number> = Count extends 2 ? [Tensor, Tensor] : Tensor[];

@@ -8,7 +8,7 @@ import type { DetectionModel } from "../model/detection-model.js";
 import type { Guidance } from "../model/guidance.js";
 import { assignAnchors, type Foreground } from "./foreground.js";
 import { headLoss, type HeadLoss } from "./head-loss.js";
-import { flattenLevels, type FlatPredictions, type HeadShape } from "./predictions.js";
+import { flatPredictions, type FlatPredictions, type HeadShape } from "./predictions.js";
 import { objectsOfImages, type Targets } from "./targets.js";
 import { TaskAlignedAssigner, type AssignerOptions, type ImageObjects } from "./task-aligned-assigner.js";
 
@@ -96,8 +96,8 @@ export class DetectionLoss {
   compute(outputs: DetectionOutputs, targets: Targets): LossResult {
     return scope(() => {
       const objects = objectsOfImages(targets, this.#shape.classCount);
-      const lead = flattenLevels(outputs.lead, this.#shape);
-      const auxiliaries = outputs.auxiliaries.map((levels) => flattenLevels(levels, this.#shape));
+      const lead = flatPredictions(outputs.lead, this.#shape);
+      const auxiliaries = outputs.auxiliaries.map((levels) => flatPredictions(levels, this.#shape));
       const guided = this.#assign(lead, auxiliaries, objects);
       const ofHead = (predictions: FlatPredictions, foreground: Foreground): Tensor =>
         this.#terms(headLoss(predictions, foreground, this.#shape.regMax));

@@ -1,0 +1,156 @@
+// A detection head's levels, feature maps in any precision, as rows of anchors in float32: where a loss begins, and where its gradient
+// goes back into the network. One pass over memory each way.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <numeric>
+#include <vector>
+
+#include "channels-last.h"
+#include "vectorised.h"
+
+namespace bridge {
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+YOLOV9_CLONES void convert(const float* from, float* to, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i] = from[i];
+}
+YOLOV9_CLONES void convert(const BFloat16Bits* from, float* to, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) to[i] = load(from + i);
+}
+YOLOV9_CLONES void convert(const float* from, BFloat16Bits* to, int64_t count) {
+  for (int64_t i = 0; i < count; ++i) store(to + i, from[i]);
+}
+
+template <typename Body>
+void overTypes(at::ScalarType type, const Body& body) {
+  if (type == at::kFloat) return body(float{});
+  body(BFloat16Bits{});
+}
+
+/// The place of a level's anchors among all, and of a part's channels in a pixel.
+struct Layout {
+  std::vector<int64_t> pixels, firstAnchor, widths, firstChannel;
+  int64_t batch, anchors, channels;
+
+  template <typename Levels>
+  Layout(const Levels& levels, at::IntArrayRef parts) : widths(parts.vec()), batch(levels[0].size(0)), anchors(0), channels(0) {
+    for (const at::Tensor& level : levels) {
+      firstAnchor.push_back(anchors);
+      pixels.push_back(level.size(2) * level.size(3));
+      anchors += pixels.back();
+    }
+    for (const int64_t width : widths) {
+      firstChannel.push_back(channels);
+      channels += width;
+    }
+  }
+
+  /// Calls body(image, pixel of the level) in parallel.
+  template <typename Body>
+  void overPixels(size_t level, const Body& body) const {
+    constexpr int64_t grain = 256;
+    at::parallel_for(0, batch * pixels[level], grain, [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; ++i) body(i / pixels[level], i % pixels[level]);
+    });
+  }
+};
+
+class FlattenLevelsFunction : public torch::autograd::Function<FlattenLevelsFunction> {
+ public:
+  static variable_list forward(AutogradContext* context, at::TensorList levels, at::IntArrayRef widths) {
+    const at::AutoDispatchBelowADInplaceOrView below;
+    const Layout layout(levels, widths);
+    variable_list parts;
+    for (const int64_t width : widths) {
+      parts.push_back(at::empty({layout.batch, layout.anchors, width}, at::TensorOptions().dtype(at::kFloat)));
+    }
+    for (size_t l = 0; l < levels.size(); ++l) {
+      const at::Tensor level = channelsLast(levels[l]);
+      overTypes(level.scalar_type(), [&](auto element) {
+        using T = decltype(element);
+        const T* pixels = static_cast<const T*>(level.data_ptr());
+        layout.overPixels(l, [&](int64_t image, int64_t pixel) {
+          const T* from = pixels + (image * layout.pixels[l] + pixel) * layout.channels;
+          const int64_t anchor = image * layout.anchors + layout.firstAnchor[l] + pixel;
+          for (size_t p = 0; p < parts.size(); ++p) {
+            convert(from + layout.firstChannel[p], parts[p].data_ptr<float>() + anchor * layout.widths[p], layout.widths[p]);
+          }
+        });
+      });
+    }
+    context->set_materialize_grads(false);
+    std::vector<int64_t> sizes;
+    for (const at::Tensor& level : levels) sizes.insert(sizes.end(), {level.size(2), level.size(3), static_cast<int64_t>(level.scalar_type())});
+    context->saved_data["batch"] = layout.batch;
+    context->saved_data["sizes"] = sizes;
+    context->saved_data["widths"] = widths.vec();
+    return parts;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list gradients) {
+    const std::vector<int64_t> sizes = context->saved_data["sizes"].toIntVector(), widths = context->saved_data["widths"].toIntVector();
+    const int64_t channels = std::accumulate(widths.begin(), widths.end(), int64_t{0});
+    variable_list levels;
+    for (size_t i = 0; i < sizes.size(); i += 3) {
+      const auto options = at::TensorOptions().dtype(static_cast<at::ScalarType>(sizes[i + 2]));
+      levels.push_back(
+          at::empty({context->saved_data["batch"].toInt(), channels, sizes[i], sizes[i + 1]}, options, at::MemoryFormat::ChannelsLast));
+    }
+    const Layout layout(levels, widths);
+    for (size_t p = 0; p < gradients.size(); ++p) {
+      gradients[p] = gradients[p].defined() ? gradients[p].contiguous()
+                                            : at::zeros({layout.batch, layout.anchors, widths[p]}, at::TensorOptions().dtype(at::kFloat));
+    }
+    for (size_t l = 0; l < levels.size(); ++l) {
+      overTypes(levels[l].scalar_type(), [&](auto element) {
+        using T = decltype(element);
+        T* pixels = static_cast<T*>(levels[l].data_ptr());
+        layout.overPixels(l, [&](int64_t image, int64_t pixel) {
+          T* to = pixels + (image * layout.pixels[l] + pixel) * layout.channels;
+          const int64_t anchor = image * layout.anchors + layout.firstAnchor[l] + pixel;
+          for (size_t p = 0; p < gradients.size(); ++p) {
+            convert(gradients[p].data_ptr<float>() + anchor * widths[p], to + layout.firstChannel[p], widths[p]);
+          }
+        });
+      });
+    }
+    levels.emplace_back();  // of the widths
+    return levels;
+  }
+};
+
+bool suits(at::TensorList levels, at::IntArrayRef widths) {
+  const int64_t channels = std::accumulate(widths.begin(), widths.end(), int64_t{0});
+  return std::all_of(levels.begin(), levels.end(), [&](const at::Tensor& level) {
+    return level.is_cpu() && level.dim() == 4 && level.size(1) == channels && level.size(0) == levels[0].size(0) &&
+           (level.scalar_type() == at::kFloat || level.scalar_type() == at::kBFloat16);
+  });
+}
+
+/// [B, Σ widths, H, W] each → for every part [B, Σ H·W, width] in float32.
+std::vector<at::Tensor> flattenLevels(at::TensorList levels, at::IntArrayRef widths) {
+  TORCH_CHECK(!levels.empty() && !widths.empty(), "flatten_levels takes at least one level and one width");
+  if (suits(levels, widths)) return FlattenLevelsFunction::apply(levels, widths);
+  std::vector<std::vector<at::Tensor>> parts(widths.size());
+  for (const at::Tensor& level : levels) {
+    const auto split = level.split_with_sizes(widths, 1);
+    for (size_t p = 0; p < split.size(); ++p) parts[p].push_back(split[p].flatten(2).transpose(1, 2).to(at::kFloat));
+  }
+  std::vector<at::Tensor> all;
+  for (const auto& part : parts) all.push_back(at::cat(part, 1));
+  return all;
+}
+
+}  // namespace
+
+TORCH_LIBRARY_FRAGMENT(yolov9, library) { library.def("flatten_levels(Tensor[] levels, int[] widths) -> Tensor[]", flattenLevels); }
+
+}  // namespace bridge
