@@ -203,7 +203,7 @@ class ConvolutionFunction : public torch::autograd::Function<ConvolutionFunction
     variable_list result(7);
     if (context->saved_data["inputGradient"].toBool()) result[0] = convolution->inputGradient(dy, weight);
     if (g[4] == 0 && suitsWeightGradient(x, weight, g[0], g[1], g[2], g[3])) {
-      result[1] = weightGradient(x, dy, weight);
+      result[1] = weightGradient(x, dy, weight, g[0]);
     } else {
       std::tie(result[1], result[2]) = convolution->weightGradient(x, dy, weight);
     }

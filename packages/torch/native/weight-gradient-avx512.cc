@@ -17,14 +17,15 @@ YOLOV9_INLINE __m512i pixelLanes(const BFloat16Bits* pixel, __mmask16 mask) {
   return pixel ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, pixel)) : _mm512_setzero_si512();
 }
 
-/// Packs a row of pixels: packed[block][pair][16 channels][2 pixels], blocks `blockStride` apart. The first pair starts at column `start`.
-void packRow(const BFloat16Bits* row, int64_t width, int64_t channels, int64_t start, int64_t pairs, BFloat16Bits* packed, int64_t blockStride) {
+/// Packs a row of pixels, null for one outside the image: packed[block][pair][16 channels][2 pixels], blocks `blockStride` apart.
+void packRow(const BFloat16Bits* row, int64_t width, int64_t channels, const ColumnPairs& pairs, int64_t stride, BFloat16Bits* packed,
+             int64_t blockStride) {
   for (int64_t c = 0; c < channels; c += channelBlock, packed += blockStride) {
     const __mmask16 mask = channels - c >= channelBlock ? 0xffff : firstLanes(channels - c);
-    for (int64_t pair = 0; pair < pairs; ++pair) {
-      const int64_t column = start + 2 * pair;
+    for (int64_t pair = 0; pair < pairs.count; ++pair) {
+      const int64_t column = pairs.start + 2 * pair * stride;
       const auto pixel = [&](int64_t at) { return row && at >= 0 && at < width ? row + at * channels + c : nullptr; };
-      const __m512i left = pixelLanes(pixel(column), mask), right = pixelLanes(pixel(column + 1), mask);
+      const __m512i left = pixelLanes(pixel(column), mask), right = pixelLanes(pixel(column + stride), mask);
       _mm512_storeu_si512(packed + pair * blockOfPairs, _mm512_or_si512(left, _mm512_slli_epi32(right, 16)));
     }
   }
@@ -76,7 +77,7 @@ void addTap(const Strip& s, const Packed& dy, const Packed& x, int64_t inputRow,
       const bool two = outBlocks - o >= 2;
       const BFloat16Bits* gradients = dy.memory + o * dy.blockStride;
       const auto add = [&](auto kernel, int64_t first) {
-        kernel(gradients, dy.blockStride, from + 2 * first, x.rowStride, s.rows, s.pairs(), sums + o * sumBlockStride + (i + first) * channelBlock,
+        kernel(gradients, dy.blockStride, from + 2 * first, s.stride * x.rowStride, s.rows, s.pairs(), sums + o * sumBlockStride + (i + first) * channelBlock,
                sumBlockStride);
       };
       if (two) {
@@ -94,28 +95,28 @@ void addTap(const Strip& s, const Packed& dy, const Packed& x, int64_t inputRow,
 }
 
 void addStrip(const Strip& s, BFloat16Bits* packed, float* sums) {
-  const int64_t pairs = s.pairs(), evenRow = pairs * blockOfPairs, oddRow = (pairs + 1) * blockOfPairs;
-  const int64_t outBlocks = blocksOf(s.outChannels), inBlocks = blocksOf(s.inChannels), margin = s.kernel / 2;
-  BFloat16Bits* dyMemory = packed;
-  BFloat16Bits* evenMemory = dyMemory + outBlocks * s.rows * evenRow;
-  BFloat16Bits* oddMemory = evenMemory + inBlocks * s.inputRows() * evenRow;
-  const Packed dy{dyMemory, evenRow, s.rows * evenRow}, even{evenMemory, evenRow, s.inputRows() * evenRow},
-      odd{oddMemory, oddRow, s.inputRows() * oddRow};
+  const int64_t outBlocks = blocksOf(s.outChannels), inBlocks = blocksOf(s.inChannels), dyRow = s.pairs() * blockOfPairs;
+  const Packed dy{packed, dyRow, s.rows * dyRow};
   for (int64_t row = 0; row < s.rows; ++row) {
-    packRow(s.dy + (s.first + row) * s.width * s.outChannels, s.width, s.outChannels, 0, pairs, dyMemory + row * evenRow, dy.blockStride);
+    const BFloat16Bits* pixels = s.dy + (s.first + row) * s.width * s.outChannels;
+    packRow(pixels, s.width, s.outChannels, {0, s.pairs()}, 1, packed + row * dyRow, dy.blockStride);
   }
-  for (int64_t row = 0; row < s.inputRows(); ++row) {
-    const int64_t y = s.first + row - margin;
-    const BFloat16Bits* pixels = y >= 0 && y < s.height ? s.x + y * s.width * s.inChannels : nullptr;
-    packRow(pixels, s.width, s.inChannels, 0, pairs, evenMemory + row * evenRow, even.blockStride);
-    if (margin > 0) packRow(pixels, s.width, s.inChannels, -1, pairs + 1, oddMemory + row * oddRow, odd.blockStride);
+  packed += outBlocks * dy.blockStride;
+  Packed x[3];
+  for (int64_t i = 0; i < s.pairings(); ++i) {
+    const ColumnPairs pairs = s.pairing(i);
+    const int64_t xRow = pairs.count * blockOfPairs;
+    x[i] = {packed, xRow, s.inputRows() * xRow};
+    for (int64_t row = 0; row < s.inputRows(); ++row) {
+      const int64_t y = s.first * s.stride + row - s.margin();
+      const BFloat16Bits* pixels = y >= 0 && y < s.inHeight ? s.x + y * s.inWidth * s.inChannels : nullptr;
+      packRow(pixels, s.inWidth, s.inChannels, pairs, s.stride, packed + row * xRow, x[i].blockStride);
+    }
+    packed += inBlocks * x[i].blockStride;
   }
   const int64_t tapSize = outBlocks * s.inChannels * channelBlock;
   for (int64_t kh = 0; kh < s.kernel; ++kh) {
-    for (int64_t kw = 0; kw < s.kernel; ++kw, sums += tapSize) {
-      const bool centre = kw == margin;
-      addTap(s, dy, centre ? even : odd, kh, centre ? 0 : kw / 2, sums);
-    }
+    for (int64_t kw = 0; kw < s.kernel; ++kw, sums += tapSize) addTap(s, dy, x[s.pairingOf(kw)], kh, s.offsetOf(kw), sums);
   }
 }
 

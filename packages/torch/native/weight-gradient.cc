@@ -28,14 +28,14 @@ int64_t rowsPerStrip(Strip strip) {
 bool suitsWeightGradient(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t dilation, int64_t groups) {
   static const bool supported = avx512AddStrip() != nullptr;
   const int64_t kernel = weight.size(2);
-  return supported && x.scalar_type() == at::kBFloat16 && groups == 1 && stride == 1 && dilation == 1 && kernel == weight.size(3) &&
-         (kernel == 1 || kernel == 3) && padding == kernel / 2 && weight.size(1) % 8 == 0;
+  return supported && x.scalar_type() == at::kBFloat16 && groups == 1 && (stride == 1 || (stride == 2 && kernel == 3)) && dilation == 1 &&
+         kernel == weight.size(3) && (kernel == 1 || kernel == 3) && padding == kernel / 2 && weight.size(1) % 8 == 0;
 }
 
-at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight) {
+at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight, int64_t stride) {
   static const AddStrip addStrip = avx512AddStrip();
   const int64_t batch = x.size(0), outChannels = weight.size(0), inChannels = weight.size(1), kernel = weight.size(2), taps = kernel * kernel;
-  Strip whole{nullptr, nullptr, x.size(2), x.size(3), inChannels, outChannels, kernel, 0, 0};
+  Strip whole{nullptr, nullptr, x.size(2), x.size(3), dy.size(2), dy.size(3), inChannels, outChannels, kernel, stride, 0, 0};
   whole.rows = rowsPerStrip(whole);
   const int64_t strips = (whole.height + whole.rows - 1) / whole.rows, tasks = batch * strips;
   const int64_t threads = std::min<int64_t>(at::get_num_threads(), tasks), outBlocks = blocksOf(outChannels);
@@ -45,14 +45,13 @@ at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& dy, const at::T
   const at::Tensor packed = at::empty({threads, whole.packedSize()}, at::TensorOptions().dtype(at::kBFloat16));
   const auto* images = static_cast<const BFloat16Bits*>(x.data_ptr());
   const auto* gradients = static_cast<const BFloat16Bits*>(dy.data_ptr());
-  const int64_t pixels = whole.height * whole.width;
   // One range of tasks for each thread, always the same: results do not depend on which was faster.
   at::parallel_for(0, threads, 1, [&](int64_t from, int64_t to) {
     for (int64_t thread = from; thread < to; ++thread) {
       for (int64_t task = thread * tasks / threads; task < (thread + 1) * tasks / threads; ++task) {
         Strip strip = whole;
-        strip.x = images + task / strips * pixels * inChannels;
-        strip.dy = gradients + task / strips * pixels * outChannels;
+        strip.x = images + task / strips * whole.inHeight * whole.inWidth * inChannels;
+        strip.dy = gradients + task / strips * whole.height * whole.width * outChannels;
         strip.first = task % strips * whole.rows;
         strip.rows = std::min(whole.rows, whole.height - strip.first);
         addStrip(strip, static_cast<BFloat16Bits*>(packed.data_ptr()) + thread * whole.packedSize(), sums.data_ptr<float>() + thread * sumSize);

@@ -1,6 +1,6 @@
-// The gradient of a convolution's weights in bfloat16, where oneDNN's own is the slowest of the three passes: for convolutions of stride 1
-// that keep the image's size, with a 3 × 3 or 1 × 1 kernel and without groups.
-//   dW[oc, kh, kw, ic] = Σ over images and pixels of dy[pixel, oc] · x[pixel + (kh, kw) − 1, ic]
+// The gradient of a convolution's weights in bfloat16, where oneDNN's own is the slowest of the three passes: for 3 × 3 kernels of stride 1
+// or 2 and for 1 × 1 kernels, padded to keep the image's size (over the stride), without groups.
+//   dW[oc, kh, kw, ic] = Σ over images and pixels of dy[pixel, oc] · x[stride · pixel + (kh, kw) − padding, ic]
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,6 +14,6 @@ bool suitsWeightGradient(const at::Tensor& x, const at::Tensor& weight, int64_t 
 
 /// @param x, dy channels-last bfloat16
 /// @returns float32 in the layout of `weight`
-at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight);
+at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight, int64_t stride);
 
 }  // namespace bridge

@@ -26,6 +26,7 @@ const cases: Case[] = [
   { channels: [16, 24], kernel: 1 },
   { channels: [24, 24], kernel: 3, padding: 1, bias: true },
   { channels: [24, 40], kernel: 3, padding: 1 },
+  { channels: [24, 40], kernel: 3, padding: 1, stride: 2 },
   { channels: [48, 16], kernel: 3, padding: 1 },
   { channels: [40, 70], kernel: 1 },
   { channels: [64, 64], kernel: 3, padding: 1, groups: 4 },
