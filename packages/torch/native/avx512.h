@@ -61,17 +61,26 @@ YOLOV9_INLINE __m512 polynomial(__m512 f, float last, Coefficients... others) {
   return p;
 }
 
-/// 1 / (1 + e^−z) as precise as T is: to about 2 units in the last place of float32, to 1e-4 for bfloat16, whose own step is
-/// 4e-3. 2^t is a minimax polynomial of t's fraction, scaled by 2 to t's floor.
+/// 2^t as precise as T is: to about 2 units in the last place of float32, to 1e-4 for bfloat16, whose own step is 4e-3: a minimax
+/// polynomial of t's fraction, scaled by 2 to t's floor. From 2^126 on it grows no more, which keeps what follows finite.
+template <typename T>
+YOLOV9_INLINE __m512 powerOfTwo(__m512 t) {
+  constexpr bool precise = sizeof(T) == sizeof(float);
+  // min returns its second operand where that is not a number.
+  const __m512 bounded = _mm512_min_ps(lanesOf(126.0f), t);
+  const __m512 f = _mm512_reduce_ps(bounded, 1);
+  const __m512 p = precise ? polynomial(f, 1.877576673e-3f, 8.989340095e-3f, 5.582631805e-2f, 2.401536170e-1f, 6.931530732e-1f, 9.999999251e-1f)
+                           : polynomial(f, 7.802452266e-2f, 2.260671554e-1f, 6.958335405e-1f, 9.999252186e-1f);
+  return _mm512_scalef_ps(p, bounded);
+}
+
+constexpr float log2e = 1.44269504088896341f;
+
+/// 1 / (1 + e^−z), as precise.
 template <typename T>
 YOLOV9_INLINE __m512 sigmoid(__m512 z) {
   constexpr bool precise = sizeof(T) == sizeof(float);
-  // The bound keeps the exponential finite; min returns its second operand where that is not a number.
-  const __m512 t = _mm512_min_ps(lanesOf(126.0f), _mm512_mul_ps(z, lanesOf(-1.44269504088896341f)));
-  const __m512 f = _mm512_reduce_ps(t, 1);
-  const __m512 p = precise ? polynomial(f, 1.877576673e-3f, 8.989340095e-3f, 5.582631805e-2f, 2.401536170e-1f, 6.931530732e-1f, 9.999999251e-1f)
-                           : polynomial(f, 7.802452266e-2f, 2.260671554e-1f, 6.958335405e-1f, 9.999252186e-1f);
-  const __m512 denominator = _mm512_add_ps(lanesOf(1.0f), _mm512_scalef_ps(p, t));
+  const __m512 denominator = _mm512_add_ps(lanesOf(1.0f), powerOfTwo<T>(_mm512_mul_ps(z, lanesOf(-log2e))));
   const __m512 guess = _mm512_rcp14_ps(denominator);
   return precise ? _mm512_mul_ps(guess, _mm512_fnmadd_ps(denominator, guess, lanesOf(2.0f))) : guess;
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   concatFeatures,
   enlarge,
+  expectation,
   fanOut,
   flattenLevels,
   manualSeed,
@@ -88,4 +89,20 @@ describe.each(cases)("$name", ({ shapes, body }) => {
       );
     },
   );
+});
+
+describe("expectation", () => {
+  it.each([16, 7, 20])("of %i bins equals softmax and a sum, also for large and equal logits", (bins) => {
+    manualSeed(8);
+    const logits = concatFeatures([randn([3, 5, 4, bins]).mul(4), randn([3, 1, 4, bins]).mul(0).add(90)]);
+    const [own, plain] = [expectation(logits), withPlainKernels(() => expectation(logits))];
+    expect(own.shape).toEqual([3, 6, 4]);
+    expect(own.sub(plain).abs().max().item()).toBeLessThan(1e-5);
+  });
+
+  it("refuses to be differentiated", () => {
+    const logits = randn([2, 16]);
+    logits.requiresGrad = true;
+    expect(() => expectation(logits)).toThrow("no gradient");
+  });
 });

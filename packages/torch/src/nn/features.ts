@@ -1,7 +1,7 @@
 // What happens to features between convolutions, by kernels for channels-last memory: smoothing, enlarging, concatenating, and being
 // used several times.
 import { callOperator } from "../dispatch.js";
-import { cat } from "../operators.generated.js";
+import { arange, cat } from "../operators.generated.js";
 import type { Tensor } from "../tensor.js";
 import { usesOwnKernels } from "./plain-kernels.js";
 
@@ -47,6 +47,16 @@ export function flattenLevels(levels: readonly Tensor[], widths: readonly number
       1,
     ),
   );
+}
+
+/**
+ * Σ i · softmax(logits)ᵢ over the last dimension, without a gradient: [..., bins] → [...].
+ * @throws Error where a gradient is recorded
+ */
+export function expectation(logits: Tensor): Tensor {
+  if (usesOwnKernels()) return callOperator("yolov9::expectation", "", [logits]) as Tensor;
+  const { dtype, device, shape } = logits;
+  return logits.softmax(-1).matmul(arange(shape.at(-1)!, { dtype, device }));
 }
 
 /** [B, C, H, W] → [B, H * W, C] in float32. */

@@ -2,9 +2,8 @@
  * The anchors of a batch that learn objects, as an assigner chooses them from one head's predictions, without a gradient. Another
  * head may learn the same: the choice says nothing of the head that it was made from.
  */
-import { noGrad } from "@yolov9/torch";
+import { expectation, noGrad } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
-import { expectedDistance } from "./distribution-focal-loss.js";
 import type { FlatPredictions, HeadShape } from "./predictions.js";
 import type { ImageObjects, TaskAlignedAssigner } from "./task-aligned-assigner.js";
 
@@ -31,9 +30,7 @@ export function assignAnchors(
   const foreground: Foreground = { rows: [], classes: [], scores: [], anchors: [], boxes: [] };
   if (objects.every(({ classes: labels }) => labels.length === 0)) return foreground;
   const { boxes, classes, objectness, grid } = predictions;
-  const distances = noGrad(() =>
-    floats(expectedDistance(boxes.view([objects.length, grid.count, 4, regMax]).softmax(-1))),
-  );
+  const distances = noGrad(() => floats(expectation(boxes.view([objects.length, grid.count, 4, regMax]))));
   const logits = floats(classes.detach());
   const objectnessLogits = objectness && floats(objectness.detach());
   const decoded = new Float32Array(grid.count * 4);
