@@ -9,7 +9,7 @@ const RUNS = 40;
 
 /** GFLOP/s, in a process of its own. */
 export function measurePeak(precision: Precision): number {
-  return askChild("peak", precision);
+  return askChild("peak", precision) as number;
 }
 
 export function answerPeak(precision: Precision): number {

@@ -18,7 +18,7 @@ const RUNS = 15;
 
 /** Median milliseconds of one picture. */
 export function measureInference(request: InferenceRequest): number {
-  return askChild("inference", request);
+  return askChild("inference", request) as number;
 }
 
 export async function answerInference({ model: name, size, engine }: InferenceRequest): Promise<number> {

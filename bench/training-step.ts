@@ -68,7 +68,7 @@ const profiledSteps = 3;
 
 /** Measures in a new process. */
 export function measureStep(variant: StepVariant, options: StepOptions): StepMeasurement {
-  return askChild("step", { variant, options });
+  return askChild("step", { variant, options }) as StepMeasurement;
 }
 
 /** Measures in this process what `measureStep` asked for. */

@@ -17,6 +17,7 @@ const schemas = {
   preview: config.PreviewConfig,
   info: config.InfoConfig,
   evaluate: config.EvaluateConfig,
+  compare: config.CompareConfig,
   dataConvert: config.DataConvertConfig,
   dataSplit: config.DataSplitConfig,
   dataCheck: config.DataCheckConfig,

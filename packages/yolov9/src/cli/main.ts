@@ -3,6 +3,7 @@
  * loads its stage only when it runs, so that `--help` is quick and works without libtorch.
  */
 import { Command, CommanderError } from "commander";
+import { addCompareCommand } from "./compare.js";
 import { addDataCommand } from "./data.js";
 import { addDetectCommand } from "./detect.js";
 import { addDoctorCommand } from "./doctor.js";
@@ -32,6 +33,7 @@ export function yolov9Program(): Command {
   addTrainCommand(program);
   addValCommand(program);
   addEvaluateCommand(program);
+  addCompareCommand(program);
   addExportCommand(program);
   addDetectCommand(program);
   addImportCommand(program);

@@ -10,6 +10,7 @@ export { PreviewConfig } from "./preview-config.js";
 export { AugmentConfig, defaultAugment } from "./augmentation-fields.js";
 export { InfoConfig } from "./info-config.js";
 export { EvaluateConfig } from "./evaluate-config.js";
+export { CompareConfig } from "./compare-config.js";
 export { DataCheckConfig } from "./data-check-config.js";
 export { DataConvertConfig } from "./data-convert-config.js";
 export { DataSplitConfig } from "./data-split-config.js";

@@ -16,4 +16,5 @@ export type { ParameterGroups } from "./parameter-groups.js";
 // Results
 export { resultsCsv } from "./results.js";
 export type { EpochResult } from "./results.js";
-export { curvesSvg } from "./plots.js";
+export { comparisonSvg, curvesSvg } from "./plots.js";
+export { comparisonTable, readRun, summarise, type ComparedRun, type RunSummary } from "./compare-runs.js";

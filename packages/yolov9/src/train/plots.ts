@@ -1,4 +1,4 @@
-/** Curves of a run as one SVG: losses on training and validation images, and the metrics, over the epochs. No browser is needed. */
+/** Curves over the epochs as one SVG: of one run, losses on training and validation images and the metrics; of several, each next to the others. */
 import { svgChart } from "../plots/svg-chart.js";
 import type { EpochResult } from "./results.js";
 
@@ -18,31 +18,60 @@ const PANELS: readonly Panel[] = [
   { title: "learning rate", series: [["biases", (row) => row.lr[0]], ["weights", (row) => row.lr[1]]] }, // prettier-ignore
 ];
 
-/** First and second line of every panel. */
-const COLORS = ["#2563eb", "#ea580c"];
+/** What runs are compared by. */
+const COMPARED: readonly (readonly [title: string, value: Figure])[] = [
+  ["box loss, training", (row) => row.train.box],
+  ["class loss, training", (row) => row.train.cls],
+  ["distribution loss, training", (row) => row.train.dfl],
+  ["mAP50", (row) => row.metrics?.AP50],
+  ["mAP50-95", (row) => row.metrics?.AP],
+  ["box loss, validation", (row) => row.val?.box],
+];
+
+/** Lines of a panel, one after the other. */
+const COLORS = ["#2563eb", "#ea580c", "#16a34a", "#9333ea", "#dc2626", "#0891b2", "#ca8a04", "#4b5563"];
 const COLUMNS = 3;
 const WIDTH = 1200;
 const HEIGHT = 640;
 const MARGIN = { left: 4, right: 7, top: 9, bottom: 5, title: 6 };
 
+interface Line {
+  readonly name: string;
+  readonly rows: readonly EpochResult[];
+  readonly value: Figure;
+}
+
 /** @returns the text of an SVG file */
 export function curvesSvg(rows: readonly EpochResult[]): string {
+  return panelsSvg(
+    PANELS.map(({ title, series }) => ({ title, lines: series.map(([name, value]) => ({ name, rows, value })) })),
+  );
+}
+
+/** The same figures of several runs, laid over each other. @returns the text of an SVG file */
+export function comparisonSvg(
+  runs: readonly { readonly name: string; readonly rows: readonly EpochResult[] }[],
+): string {
+  return panelsSvg(
+    COMPARED.map(([title, value]) => ({ title, lines: runs.map(({ name, rows }) => ({ name, rows, value })) })),
+  );
+}
+
+function panelsSvg(panels: readonly { readonly title: string; readonly lines: readonly Line[] }[]): string {
   return svgChart(
     {
-      title: PANELS.map(({ title }, i) => ({ text: title, textStyle: { fontSize: 14 }, ...titlePlace(i) })),
-      grid: PANELS.map((_, i) => panelPlace(i)),
-      xAxis: PANELS.map((_, i) => ({ type: "value", gridIndex: i, min: "dataMin", max: "dataMax", minInterval: 1 })),
-      yAxis: PANELS.map((_, i) => ({ type: "value", gridIndex: i, scale: true })),
-      series: PANELS.flatMap((panel, i) =>
-        panel.series.map(([name, value], nth) => line(name, value, i, COLORS[nth], rows)),
-      ),
+      title: panels.map(({ title }, i) => ({ text: title, textStyle: { fontSize: 14 }, ...titlePlace(i) })),
+      grid: panels.map((_, i) => panelPlace(i)),
+      xAxis: panels.map((_, i) => ({ type: "value", gridIndex: i, min: "dataMin", max: "dataMax", minInterval: 1 })),
+      yAxis: panels.map((_, i) => ({ type: "value", gridIndex: i, scale: true })),
+      series: panels.flatMap(({ lines }, i) => lines.map((each, nth) => line(each, i, COLORS[nth % COLORS.length]))),
     },
     WIDTH,
     HEIGHT,
   );
 }
 
-function line(name: string, value: Figure, panel: number, color: string | undefined, rows: readonly EpochResult[]) {
+function line({ name, rows, value }: Line, panel: number, color: string | undefined) {
   return {
     type: "line" as const,
     name,
