@@ -29,6 +29,8 @@ async function val(command: Command): Promise<void> {
   const { dataset, samples } = await openSplit(config.data, config.split);
   const stage = await import("../validate/index.js");
   const opened = await stage.openPredictor(config.weights, { ...config, withLosses: true });
+  const suppression = stage.suppressionNote(opened);
+  if (suppression !== undefined) note(suppression);
   const predictor = config.augment ? new stage.AugmentedPredictor(opened) : opened;
   try {
     const imageSize = stage.squareInput(predictor, config.imgsz);
