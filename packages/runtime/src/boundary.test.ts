@@ -20,6 +20,7 @@ describe("the entry points", () => {
   it("reach nothing of Node from the browser", () => {
     expect([...reached("./browser.js")].sort()).toEqual([
       "./browser.js",
+      "./detection-rows.js",
       "./detector.js",
       "./model-card.js",
       "./onnx-metadata.js",

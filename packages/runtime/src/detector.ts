@@ -8,11 +8,13 @@ import {
   letterboxImage,
   nonMaxSuppression,
   toPlanarFloat,
+  type Detections,
   type LetterboxGeometry,
   type NmsMethod,
   type RgbImage,
 } from "@yolov9/vision";
 import type { InferenceSession } from "onnxruntime-web";
+import { checkWanted, detectionsOfRows } from "./detection-rows.js";
 import { modelCard, type ModelCard, type ModelCardOptions } from "./model-card.js";
 import { readOnnxMetadata } from "./onnx-metadata.js";
 import { OnnxModel, type OnnxRuntime } from "./onnx-model.js";
@@ -82,7 +84,8 @@ export class DetectorBase<Image> {
 
   /**
    * Objects in a picture, best first.
-   * @throws Error when the picture cannot be decoded, an option is out of range, or after `dispose`
+   * @throws Error when the picture cannot be decoded, an option is out of range or contradicts a graph that suppresses boxes itself, or
+   *   after `dispose`
    */
   async detect(image: Image, options: DetectOptions = {}): Promise<Detection[]> {
     const [detections] = await this.detectBatch([image], options);
@@ -106,7 +109,8 @@ export class DetectorBase<Image> {
    * The model's bare output, for those who letterbox and suppress themselves.
    * @param images [batch, 3, height, width] planar RGB 0 … 1
    * @param shape default: the size of `card`, and as many pictures as `images` holds
-   * @returns [batch, 4 + classes, anchors]: cx cy w h in input pixels, then scores 0 … 1
+   * @returns [batch, 4 + classes, anchors]: cx cy w h in input pixels, then scores 0 … 1; of a graph that suppresses boxes itself
+   *   [batch, maxDetections, 6]: x1 y1 x2 y2 score class
    */
   predict(
     images: Float32Array,
@@ -138,21 +142,12 @@ export class DetectorBase<Image> {
   }
 
   #detections(
-    predictions: Float32Array,
+    output: Float32Array,
     picture: RgbImage,
     geometry: LetterboxGeometry,
     options: SuppressionOptions,
   ): Detection[] {
-    const classCount = this.names.length;
-    const { confidence = this.card.confidence, iou = this.card.iou, multiLabel = false } = options;
-    const kept = nonMaxSuppression(predictions, {
-      ...options,
-      classCount,
-      anchors: predictions.length / (4 + classCount),
-      confidence,
-      iou,
-      multiLabel,
-    });
+    const kept = this.#suppressed(output, options);
     const boxes = fromLetterbox(kept.boxes, geometry, picture.width, picture.height);
     return Array.from(kept.classes, (classId, i) => ({
       box: [boxes[i * 4]!, boxes[i * 4 + 1]!, boxes[i * 4 + 2]!, boxes[i * 4 + 3]!],
@@ -160,6 +155,18 @@ export class DetectorBase<Image> {
       classId,
       className: this.names[classId]!,
     }));
+  }
+
+  /** @param output of one picture */
+  #suppressed(output: Float32Array, options: SuppressionOptions): Detections {
+    if (this.card.suppression !== undefined) {
+      checkWanted(this.card.suppression, options);
+      return detectionsOfRows(output, options);
+    }
+    const classCount = this.names.length;
+    const { confidence = this.card.confidence, iou = this.card.iou, multiLabel = false } = options;
+    const anchors = output.length / (4 + classCount);
+    return nonMaxSuppression(output, { ...options, classCount, anchors, confidence, iou, multiLabel });
   }
 
   #classId(wanted: string | number): number {
@@ -189,9 +196,7 @@ export async function openModel(
   };
   const model = await OnnxModel.load(runtime, bytes, sessionOptions, name);
   try {
-    const classCount = model.rows === undefined ? undefined : model.rows - 4;
-    const { height, width } = model;
-    return { model, card: modelCard(metadata, options, { height, width, classCount }, name) };
+    return { model, card: modelCard(metadata, options, model, name) };
   } catch (error) {
     await model.dispose();
     throw error;

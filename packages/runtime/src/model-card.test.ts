@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
-import { modelCard, type FixedInput, type ModelCardOptions } from "./model-card.js";
+import { modelCard, type FixedSizes, type ModelCardOptions } from "./model-card.js";
 import { METADATA } from "./testing/tiny-onnx.js";
 
-const OPEN: FixedInput = { height: undefined, width: undefined, classCount: undefined };
+const OPEN: FixedSizes = { height: undefined, width: undefined, rows: undefined };
 
-function card(changes: Record<string, string> = {}, options: ModelCardOptions = {}, fixed: Partial<FixedInput> = {}) {
+function card(changes: Record<string, string> = {}, options: ModelCardOptions = {}, fixed: Partial<FixedSizes> = {}) {
   return modelCard(new Map(Object.entries({ ...METADATA, ...changes })), options, { ...OPEN, ...fixed }, "m.onnx");
 }
 
@@ -66,7 +66,7 @@ describe("modelCard", () => {
   });
 
   it("holds file, graph and options against each other", () => {
-    expect(() => card({}, {}, { classCount: 3 })).toThrow("m.onnx: 2 class names, but the graph predicts 3 classes");
+    expect(() => card({}, {}, { rows: 7 })).toThrow("m.onnx: 2 class names, but the graph predicts 3 classes");
     expect(card({}, {}, { height: 320, width: 256 })).toMatchObject({ imageHeight: 320, imageWidth: 256 });
     expect(() => card({}, { imageSize: 640 }, { height: 320, width: 320 })).toThrow(
       "exported for height 320 only, not 640",

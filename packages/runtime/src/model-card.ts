@@ -4,6 +4,7 @@
  */
 
 import { LETTERBOX_PAD, type ResizeKernel } from "@yolov9/vision";
+import type { SuppressionCard } from "./detection-rows.js";
 
 /** The metadata's own version; a file with another one is refused rather than misread. */
 export const METADATA_FORMAT = "1";
@@ -28,6 +29,8 @@ export interface ModelCard {
   /** Defaults of `detect`. */
   readonly confidence: number;
   readonly iou: number;
+  /** Where the graph suppresses overlapping boxes itself: how it does. */
+  readonly suppression?: SuppressionCard;
   /** Model name, date, author and licence, as far as the file tells. */
   readonly model?: string;
   readonly date?: string;
@@ -47,10 +50,11 @@ export interface ModelCardOptions {
 }
 
 /** Sizes that the graph fixes; undefined where any will do. */
-export interface FixedInput {
+export interface FixedSizes {
   readonly height: number | undefined;
   readonly width: number | undefined;
-  readonly classCount: number | undefined;
+  /** Of the output [batch, rows, columns]: 4 + classes, or detections where the graph suppresses. */
+  readonly rows: number | undefined;
 }
 
 const DEFAULT_STRIDES = [8, 16, 32];
@@ -66,7 +70,7 @@ const DEFAULT_IOU = 0.45;
 export function modelCard(
   metadata: ReadonlyMap<string, string>,
   options: ModelCardOptions,
-  fixed: FixedInput,
+  fixed: FixedSizes,
   name: string,
 ): ModelCard {
   const format = metadata.get("yolov9.format");
@@ -87,8 +91,9 @@ export function modelCard(
         `Detector.load(file, { names: ["…"] })`,
     );
   }
-  if (fixed.classCount !== undefined && fixed.classCount !== names.length) {
-    throw new Error(`${name}: ${names.length} class names, but the graph predicts ${fixed.classCount} classes`);
+  const suppression = fields.suppression();
+  if (suppression === undefined && fixed.rows !== undefined && fixed.rows - 4 !== names.length) {
+    throw new Error(`${name}: ${names.length} class names, but the graph predicts ${fixed.rows - 4} classes`);
   }
   const strides = options.strides ?? fields.numbers("stride") ?? DEFAULT_STRIDES;
   return {
@@ -99,6 +104,7 @@ export function modelCard(
     letterbox: { ...fields.letterbox(), ...options.letterbox },
     confidence: options.confidence ?? fields.number("confidence") ?? DEFAULT_CONFIDENCE,
     iou: options.iou ?? fields.number("iou") ?? DEFAULT_IOU,
+    ...(suppression && { suppression }),
     ...fields.texts("model", "date", "author", "license"),
   };
 }
@@ -106,7 +112,7 @@ export function modelCard(
 function imageSize(
   wanted: number | readonly [number, number] | undefined,
   exported: readonly number[] | undefined,
-  fixed: FixedInput,
+  fixed: FixedSizes,
   stride: number,
   name: string,
 ): { imageHeight: number; imageWidth: number } {
@@ -186,6 +192,21 @@ class MetadataFields {
     if (typeof pad !== "number" || typeof scaleUp !== "boolean" || !isKernel)
       throw this.#malformed("letterbox", expected);
     return { pad, scaleUp, kernel };
+  }
+
+  suppression(): SuppressionCard | undefined {
+    const expected = 'a JSON object {"confidence": 0.25, "iou": 0.45, "maxDetections": 300, "multiLabel": false}';
+    const value = this.#json("suppression", expected);
+    if (value === undefined) return undefined;
+    if (!isRecord(value)) throw this.#malformed("suppression", expected);
+    const { confidence, iou, maxDetections, multiLabel } = value;
+    const isCard =
+      typeof confidence === "number" &&
+      typeof iou === "number" &&
+      typeof maxDetections === "number" &&
+      typeof multiLabel === "boolean";
+    if (!isCard) throw this.#malformed("suppression", expected);
+    return { confidence, iou, maxDetections, multiLabel };
   }
 
   #json(key: string, expected: string): unknown {

@@ -14,6 +14,7 @@ import { DetectorBase, openModel, type LoadOptions } from "./detector.js";
 
 export type { Detection, DetectOptions, LoadOptions } from "./detector.js";
 export type { ModelCard, ModelCardOptions, LetterboxCard } from "./model-card.js";
+export { checkWanted, detectionsOfRows, ROW_LENGTH, type RowFilter, type SuppressionCard } from "./detection-rows.js";
 export { METADATA_FORMAT } from "./model-card.js";
 export { readOnnxMetadata } from "./onnx-metadata.js";
 

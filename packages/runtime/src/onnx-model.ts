@@ -21,7 +21,7 @@ export class OnnxModel {
   readonly batch: number | undefined;
   readonly height: number | undefined;
   readonly width: number | undefined;
-  /** Rows of the output: 4 + classes. */
+  /** Rows of the output: 4 + classes, or detections where the graph suppresses boxes. */
   readonly rows: number | undefined;
 
   readonly #runtime: OnnxRuntime;
@@ -70,7 +70,7 @@ export class OnnxModel {
   /**
    * Predictions of a batch. A graph with a fixed batch size is run as often as needed, the last time filled up with black.
    * @param images [batch, 3, height, width] planar RGB 0 … 1
-   * @returns [batch, 4 + classes, anchors]
+   * @returns the output [batch, rows, columns]
    * @throws Error when the sizes do not fit the graph, or after `dispose`
    */
   async run(images: Float32Array, batch: number, height: number, width: number): Promise<Float32Array> {
@@ -128,7 +128,7 @@ function predictionOutput(session: InferenceSession, name: string): InferenceSes
   const output =
     outputs.find((candidate) => candidate.name === OUTPUT) ?? (outputs.length === 1 ? outputs[0] : undefined);
   const isPrediction = output?.isTensor === true && output.type === "float32" && output.shape.length === 3;
-  if (!isPrediction || (fixedSize(output.shape[1]) ?? 5) < 5) {
+  if (!isPrediction) {
     throw new Error(
       `${name}: a detector has an output ${OUTPUT}, float32 [batch, 4 + classes, anchors]; this graph has ${describe(outputs)}`,
     );

@@ -24,9 +24,11 @@ async function detect(sources: readonly string[], command: Command): Promise<voi
   const { json } = command.opts<{ json?: boolean }>();
   const config = configurationOf(command, DetectConfig);
   const stage = await import("../detect/index.js");
-  const { openPredictor } = await import("../validate/index.js");
+  const { openPredictor, suppressionNote } = await import("../validate/index.js");
   const paths = await stage.expandSources(sources);
   const predictor = await openPredictor(config.weights, config);
+  const suppression = suppressionNote(predictor);
+  if (suppression !== undefined) note(suppression);
   const detector = new stage.PictureDetector(predictor, { ...config, ...stage.inputSizeOf(predictor, config.imgsz) });
   const files = new stage.ResultFiles(stage.resultFolder(config.project, config.name, config.existOk), config);
   const say = json === true ? note : console.log;

@@ -1,8 +1,6 @@
 /** `yolov9 export`: trained weights to a checked ONNX file without the auxiliary branch, or to safetensors with the published names. */
-import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { ExportConfig } from "../config/index.js";
-import type { OpenedModel } from "../weights/index.js";
 import { configurationOf, describeCommand, printJson } from "./command.js";
 import { refuseSameFile } from "./output-path.js";
 import { UserError } from "./user-error.js";
@@ -17,21 +15,26 @@ export function addExportCommand(program: Command): void {
       ["yolov9 export --weights runs/train/yolov9-t --dynamic --output cells.onnx", "any batch and any size"],
       ["yolov9 export --weights yolov9-e.safetensors --verify", "with every comparison of the lead output"],
       ["yolov9 export --weights runs/train/yolov9-t --official-names", "safetensors with the published names"],
+      ["yolov9 export --weights runs/train/yolov9-t --nms", "the detections themselves as output"],
+      [
+        "yolov9 export --weights runs/train/yolov9-t --int8 --data data.yaml",
+        "8-bit integers, measured before and after",
+      ],
       ["yolov9 export --weights w.safetensors --model gelan-t --imgsz 416", "bare weights, another size"],
     ],
   })
     .option("--dynamic", "both --dynamic-batch and --dynamic-size")
+    .option("--int8", "--precision int8")
     .option("--json", "print one JSON object with the path and the differences")
     .action(() => exportWeights(command));
 }
 
 async function exportWeights(command: Command): Promise<void> {
-  const { dynamic, json } = command.opts<{ dynamic?: boolean; json?: boolean }>();
-  const config = configurationOf(
-    command,
-    ExportConfig,
-    dynamic === true ? { dynamicBatch: true, dynamicSize: true } : {},
-  );
+  const { dynamic, int8, json } = command.opts<{ dynamic?: boolean; int8?: boolean; json?: boolean }>();
+  const config = configurationOf(command, ExportConfig, {
+    ...(dynamic === true ? { dynamicBatch: true, dynamicSize: true } : {}),
+    ...(int8 === true ? { precision: "int8" } : {}),
+  });
   if (config.weights.endsWith(".onnx")) throw new UserError(`${config.weights}: is exported already`);
   const weights = await import("../weights/index.js");
   const opened = weights.openTrainedModel(config.weights, config.model);
@@ -43,23 +46,11 @@ async function exportWeights(command: Command): Promise<void> {
     if (json === true) printJson({ output, tensors });
     else console.log(`${output} (${tensors} tensors with published names)`);
   } else {
-    await exportOnnx(opened, config, json === true);
+    const { exportOnnx } = await import("./export-onnx.js");
+    const output = config.output ?? besideWeights(opened.path, ".onnx");
+    refuseSameFile(output, opened.path);
+    await exportOnnx(opened, output, config, json === true);
   }
-}
-
-async function exportOnnx({ model, imageSize, path }: OpenedModel, config: ExportConfig, json: boolean): Promise<void> {
-  const { DEFAULT_INPUT_SIZE, exportModel, verificationTable } = await import("../export/index.js");
-  const output = config.output ?? besideWeights(path, ".onnx");
-  refuseSameFile(output, path);
-  const side = config.imgsz ?? imageSize ?? DEFAULT_INPUT_SIZE;
-  const { file, verification } = await exportModel(model, { ...config, height: side, width: side });
-  writeFileSync(output, file);
-  if (json) {
-    printJson({ output, bytes: file.length, ...verification });
-    return;
-  }
-  console.log(verificationTable(verification, config.verify).join("\n"));
-  console.log(`${output} (${(file.length / 1e6).toFixed(1)} MB)`);
 }
 
 function besideWeights(path: string, ending: string): string {

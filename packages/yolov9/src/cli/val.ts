@@ -29,6 +29,8 @@ async function val(command: Command): Promise<void> {
   const { dataset, samples } = await openSplit(config.data, config.split, config);
   const stage = await import("../validate/index.js");
   const opened = await stage.openPredictor(config.weights, { ...config, withLosses: true });
+  const suppression = stage.suppressionNote(opened);
+  if (suppression !== undefined) note(suppression);
   const augmented = config.augment ? new stage.AugmentedPredictor(opened) : opened;
   const predictor = config.singleClass ? new stage.SingleClassPredictor(augmented) : augmented;
   try {

@@ -2,17 +2,10 @@
  * A picture file in, detections in the picture's own pixels out, with any predictor: decode, letterbox, predict, suppress, map back.
  * The same decoding and letterbox as in validation, so that the same weights find the same boxes.
  */
-import {
-  fromLetterbox,
-  letterboxImage,
-  nonMaxSuppression,
-  toPlanarBytes,
-  type Detections,
-  type RgbImage,
-} from "@yolov9/vision";
+import { fromLetterbox, letterboxImage, toPlanarBytes, type Detections, type RgbImage } from "@yolov9/vision";
 import { classNameOf } from "../class-name.js";
 import { decodeImage } from "../data/index.js";
-import { suppressionOf, type SuppressionOptions } from "../validate/detection-collector.js";
+import { imageDetections, type SuppressionOptions } from "../validate/image-detections.js";
 import type { Predictor } from "../validate/predictor.js";
 import type { DetectedBox, DetectedImage } from "./detected-image.js";
 
@@ -53,21 +46,16 @@ export class PictureDetector {
   }
 
   async detect({ path, image: picture, milliseconds: decoding }: DecodedPicture): Promise<DetectedImage> {
-    const { width, height, classes } = this.#options;
+    const { width, height } = this.#options;
     const started = performance.now();
     const { image, geometry } = letterboxImage(picture, width, height, { kernel: "auto" });
     const images = new Uint8Array(image.data.length);
     toPlanarBytes(image, images);
     const prepared = performance.now();
-    const { values, anchors } = await this.#predictor.predict({ images, batchSize: 1, width, height });
+    const predictions = await this.#predictor.predict({ images, batchSize: 1, width, height });
     const predicted = performance.now();
-    const found = nonMaxSuppression(values, {
-      ...suppressionOf(this.#options),
-      classCount: this.#predictor.classCount,
-      anchors,
-      multiLabel: false,
-      ...(classes === undefined ? {} : { classes }),
-    });
+    const { classCount } = this.#predictor;
+    const found = imageDetections(predictions, 0, { ...this.#options, classCount, multiLabel: false });
     const boxes = fromLetterbox(found.boxes, geometry, picture.width, picture.height);
     const milliseconds = {
       preprocess: decoding + prepared - started,

@@ -117,11 +117,11 @@ registerBlockExporter(MaxPool, (graph, { kernel, stride, padding }, [x]) => {
 registerBlockExporter(Repeat, (graph, block, [x]) => chain(graph, x, numbered("items", block.items)));
 
 registerBlockExporter(AConv, (graph, block, [x]) => {
-  return part(graph, "conv", block.conv, [layers.averagePool2x2(graph, x)]);
+  return part(graph, "conv", block.conv, [layers.averagePool2x2(graph, x, inChannels(block.conv))]);
 });
 
 registerBlockExporter(ADown, (graph, block, [x]) => {
-  const smooth = layers.averagePool2x2(graph, x);
+  const smooth = layers.averagePool2x2(graph, x, 2 * inChannels(block.strided));
   const [first, second] = halves(graph, smooth, 2 * inChannels(block.strided));
   const pooled = layers.maxPool(graph, second, 3, 2, 1);
   return layers.concatChannels(graph, [

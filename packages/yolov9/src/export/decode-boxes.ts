@@ -1,9 +1,10 @@
 /**
  * The last step of a detector as ONNX operators: raw levels [B, 4·bins + classes (+ objectness), H, W] become one tensor
  * [B, 4 + classes, A] with cx cy w h in input pixels and scores. Anchors are constants when the input size is fixed and
- * are computed inside the graph when it is free. No suppression of overlapping boxes: that is the reader's part.
+ * are computed inside the graph when it is free. Suppression of overlapping boxes is the reader's part, or that of `suppress-boxes.ts`.
  */
 import type { OnnxGraph, Value } from "./onnx-graph.js";
+import { DataType } from "./onnx-schema.js";
 
 export interface DecodeOptions {
   /** Side lengths of a level's cells in input pixels, one a level. */
@@ -111,7 +112,7 @@ function levelAnchors(graph: OnnxGraph, level: Value, stride: number): Anchors {
 
 /** 0.5, 1.5 … count − 0.5 for a one-element int64 `count`. */
 function cellCentres(graph: OnnxGraph, count: Value): Value {
-  const scalar = graph.node("Squeeze", [graph.node("Cast", [count], { to: 1 }), graph.integers([0])]);
+  const scalar = graph.node("Squeeze", [graph.node("Cast", [count], { to: DataType.float }), graph.integers([0])]);
   const range = graph.node("Range", [graph.constant([0], []), scalar, graph.constant([1], [])]);
   return graph.node("Add", [range, graph.constant([0.5], [1])]);
 }

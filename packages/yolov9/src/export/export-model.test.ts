@@ -1,10 +1,11 @@
 import { manualSeed, noGrad, rand, scope, setNumThreads } from "@yolov9/torch";
-import { readOnnxMetadata } from "@yolov9/runtime";
+import { Detector, readOnnxMetadata } from "@yolov9/runtime";
 import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildModel, loadModelSpec, type DetectionModel, type ModelSpec } from "../model/index.js";
 import { tinyComposite } from "../model/testing/tiny-composite.js";
 import { ExportError } from "./block-exporters.js";
+import type { CalibrationImage } from "./calibrate.js";
 import { deployed, exportModel } from "./export-model.js";
 import { toOnnx } from "./to-onnx.js";
 
@@ -64,6 +65,63 @@ describe("exportModel", () => {
       model.dispose();
     },
   );
+
+  it("keeps boxes and scores in half precision, within what eleven bits allow", async () => {
+    const model = randomModel(loadModelSpec("gelan-t"), names);
+    const size = { height: 64, width: 96, batch: 1 };
+    const { file, reference, reduction } = await exportModel(model, { ...size, precision: "float16" });
+    expect(reduction!.box).toBeGreaterThan(0);
+    expect(reduction!.box).toBeLessThan(0.5);
+    expect(reduction!.score).toBeLessThan(2e-3);
+    expect(file.length / reference.length).toBeLessThan(0.6);
+    model.dispose();
+  });
+
+  it("quantises to a third of the size, with boxes and scores near by", async () => {
+    const model = randomModel(loadModelSpec("gelan-t"), names);
+    const size = { height: 64, width: 96, batch: 1 };
+    async function* calibration(): AsyncGenerator<CalibrationImage> {
+      for (let i = 0; i < 4; i++) {
+        const pixels = scope(() => rand([3, 64, 96]).toArray() as Float32Array);
+        yield await Promise.resolve({ pixels, height: 64, width: 96 });
+      }
+    }
+    const { file, reference, reduction } = await exportModel(model, { ...size, int8: { calibration: calibration() } });
+    expect(reduction!.score).toBeGreaterThan(0);
+    expect(reduction!.score).toBeLessThan(0.1);
+    expect(file.length / reference.length).toBeLessThan(0.4);
+    model.dispose();
+  });
+
+  it("writes a file that suppresses boxes as Detector does", async () => {
+    const model = randomModel(loadModelSpec("gelan-t"), names);
+    const suppression = { confidence: 1e-4, iou: 0.6, maxDetections: 50, multiLabel: false };
+    const { file, reference } = await exportModel(model, { height: 64, width: 96, suppression });
+    const [inside, outside] = [await Detector.load(file), await Detector.load(reference)];
+    const data = scope(() =>
+      Uint8Array.from(
+        rand([3 * 80 * 80])
+          .mul(255)
+          .toArray(),
+        Number,
+      ),
+    );
+    const image = { data, width: 80, height: 80, channels: 3 } as const;
+    const { confidence, iou, maxDetections } = suppression;
+    const expected = await outside.detect(image, { confidence, iou, maxDetections });
+    const found = await inside.detect(image);
+    expect(expected.length).toBeGreaterThan(10);
+    expect(found.map(({ classId }) => classId)).toEqual(expected.map(({ classId }) => classId));
+    for (const [i, { box, score }] of found.entries()) {
+      expect(score).toBeCloseTo(expected[i]!.score, 6);
+      for (let side = 0; side < 4; side++) expect(box[side]).toBeCloseTo(expected[i]!.box[side]!, 2);
+    }
+    await expect(inside.detect(image, { iou: 0.7 })).rejects.toThrow("suppresses boxes inside its graph");
+    expect(inside.card.suppression).toEqual(suppression);
+    await inside.dispose();
+    await outside.dispose();
+    model.dispose();
+  });
 
   it("leaves batch and size to the reader when asked to, with the same boxes", async () => {
     const deploy = deployed(randomModel(loadModelSpec("gelan-t"), names));

@@ -1,9 +1,17 @@
-/** From a trained model to a checked ONNX file: detach the auxiliary branch, fuse, write, compare. */
+/**
+ * From a trained model to a checked ONNX file: detach the auxiliary branch, fuse, write, compare. A file of lower precision or with
+ * suppression inside is made from the same graph as the float32 file that was checked.
+ */
 import { detachAuxiliary, fuse } from "../model/deploy.js";
 import type { DetectionModel } from "../model/detection-model.js";
 import { ExportError } from "./block-exporters.js";
-import { DEFAULT_INPUT_SIZE, toOnnx, type OnnxOptions } from "./to-onnx.js";
+import { calibrate, type CalibrationImage } from "./calibrate.js";
+import { encodeModel, type ModelProto } from "./onnx-schema.js";
+import { measuredTensors, quantisationPlan } from "./quantisation-plan.js";
+import { quantiseModel, type QuantisationOptions } from "./quantise-model.js";
+import { DEFAULT_INPUT_SIZE, toOnnxModel, type OnnxOptions } from "./to-onnx.js";
 import {
+  fileDifference,
   TOLERANCE,
   verifyExport,
   withinTolerance,
@@ -11,26 +19,62 @@ import {
   type OutputDifference,
 } from "./verify-export.js";
 
+/** How a model is brought to 8-bit integers. */
+export interface Int8Options extends QuantisationOptions {
+  /** Letterboxed to the size of the export. Every image is looked at once. */
+  calibration: AsyncIterable<CalibrationImage>;
+}
+
+export interface ExportOptions extends OnnxOptions {
+  /** Quantises weights and features to 8 bits; `precision` must be float32. */
+  int8?: Int8Options | undefined;
+}
+
 export interface ExportedModel {
   /** The bytes of the `.onnx` file. */
   file: Uint8Array;
+  /** The file in float32 and without suppression, that was compared with libtorch; `file` itself where nothing else was wanted. */
+  reference: Uint8Array;
   verification: ExportVerification;
+  /** The outputs of `reference` against those in lower precision, where that was wanted. */
+  reduction?: OutputDifference;
 }
 
 /**
  * @param model on the CPU, in float32; left as it is
- * @throws ExportError when the file computes something else than the model
+ * @throws ExportError when the float32 file computes something else than the model, or one of lower precision no finite numbers
  */
-export async function exportModel(model: DetectionModel, options: OnnxOptions = {}): Promise<ExportedModel> {
+export async function exportModel(model: DetectionModel, options: ExportOptions = {}): Promise<ExportedModel> {
   const { height = DEFAULT_INPUT_SIZE, width = DEFAULT_INPUT_SIZE, batch = 1 } = options;
+  const { suppression, precision = "float32", int8 } = options;
+  const size = { batch, height, width };
   const deploy = deployed(model);
   try {
-    const file = toOnnx(deploy, { ...options, height, width });
-    const verification = await verifyExport(model, deploy, file, { batch, height, width });
+    const plain: OnnxOptions = {
+      ...options,
+      ...size,
+      date: options.date ?? new Date(),
+      precision: "float32",
+      suppression: undefined,
+    };
+    const reference = encodeModel(toOnnxModel(deploy, plain));
+    const verification = await verifyExport(model, deploy, reference, size);
     refuse("dropping the auxiliary branch changed the model", verification.detaching);
     refuse("fusing changed the model", verification.fusing);
     refuse("ONNX Runtime disagrees with libtorch", verification.runtime);
-    return { file, verification };
+
+    const reduce = int8 === undefined ? (written: ModelProto) => written : await quantiser(deploy, size, int8);
+    const write = (more: OnnxOptions): Uint8Array =>
+      encodeModel(reduce(toOnnxModel(deploy, { ...plain, precision, ...more })));
+    const isReduced = precision !== "float32" || int8 !== undefined;
+    const unsuppressed = isReduced ? write({}) : reference;
+    const file = suppression === undefined ? unsuppressed : write({ suppression });
+    if (!isReduced) return { file, reference, verification };
+    const reduction = await fileDifference(reference, unsuppressed, size, 4 + deploy.classCount);
+    if (!Number.isFinite(reduction.box + reduction.score)) {
+      throw new ExportError(`in ${int8 === undefined ? precision : "int8"} the model computes no finite numbers`);
+    }
+    return { file, reference, verification, reduction };
   } finally {
     deploy.dispose();
   }
@@ -40,6 +84,17 @@ export async function exportModel(model: DetectionModel, options: OnnxOptions = 
 export function deployed(model: DetectionModel): DetectionModel {
   const deploy = detachAuxiliary(model);
   return deploy.fused ? deploy : fuse(deploy);
+}
+
+/** Looks at the calibration images. @returns what quantises any graph of the model, with or without suppression */
+async function quantiser(
+  deploy: DetectionModel,
+  { height, width }: { height: number; width: number },
+  { calibration, ...options }: Int8Options,
+): Promise<(written: ModelProto) => ModelProto> {
+  const measured = toOnnxModel(deploy, { height, width });
+  const ranges = await calibrate(measured, measuredTensors(quantisationPlan(measured.graph)), calibration);
+  return (written) => quantiseModel(written, quantisationPlan(written.graph), ranges, options);
 }
 
 function refuse(what: string, difference: OutputDifference): void {

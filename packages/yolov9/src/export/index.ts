@@ -1,5 +1,7 @@
 /** Export: a trained model as an ONNX file that is known to compute the same. */
-export { deployed, exportModel, type ExportedModel } from "./export-model.js";
+export { calibrationImages } from "./calibration-images.js";
+export type { CalibrationImage } from "./calibrate.js";
+export { deployed, exportModel, type ExportedModel, type ExportOptions, type Int8Options } from "./export-model.js";
 export { DEFAULT_INPUT_SIZE, toOnnx, type OnnxOptions } from "./to-onnx.js";
 export {
   TOLERANCE,
@@ -10,5 +12,6 @@ export {
 } from "./verify-export.js";
 export { exportBlock, ExportError, registerBlockExporter, type BlockExporter } from "./block-exporters.js";
 export { exportConv2d } from "./blocks.js";
+export type { GraphSuppression } from "./suppress-boxes.js";
 export { verificationTable } from "./verification-table.js";
 export { OnnxGraph, OPSETS, type Attribute, type Value } from "./onnx-graph.js";

@@ -21,7 +21,11 @@ describe("OnnxGraph", () => {
     const graph = new OnnxGraph("test");
     const x = graph.input("input", [1, 2, "height", 2]);
     const y = layers.upsampleNearest(graph, layers.relu(graph, x), 2);
-    const [a, b] = layers.splitChannels(graph, layers.averagePool2x2(graph, layers.maxPool(graph, y, 3, 1, 1)), [1, 1]);
+    const [a, b] = layers.splitChannels(
+      graph,
+      layers.averagePool2x2(graph, layers.maxPool(graph, y, 3, 1, 1), 2),
+      [1, 1],
+    );
     graph.output(
       "output",
       layers.concatChannels(graph, [layers.add(graph, a, b!), layers.silu(graph, a)]),

@@ -2,6 +2,7 @@
  * A builder for one ONNX graph: values are names, `node` appends an operator and returns the names of its outputs, `weights` and
  * `constant` add initializers. It knows the file format but no layer of a network; those are in `layers.ts` and `blocks.ts`.
  */
+import { fitsFloat16, float16Bits } from "./float16.js";
 import {
   AttributeType,
   DataType,
@@ -9,6 +10,7 @@ import {
   type AttributeProto,
   type DataTypeCode,
   type GraphProto,
+  type ModelProto,
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
@@ -19,6 +21,9 @@ export type Value = string;
 
 /** Whole numbers are written as INT, lists of them as INTS; a float must say so. */
 export type Attribute = number | readonly number[] | string | { float: number };
+
+/** Precision of what `weights` adds. */
+export type WeightPrecision = "float32" | "float16";
 
 /** The IR version that came with each operator set (ONNX's versioning table). */
 const IR_VERSIONS: ReadonlyMap<number, number> = new Map([
@@ -35,6 +40,7 @@ export const OPSETS: readonly number[] = [...IR_VERSIONS.keys()];
 
 export class OnnxGraph {
   readonly #name: string;
+  readonly #weightPrecision: WeightPrecision;
   readonly #nodes: NodeProto[] = [];
   readonly #initializers = new Map<string, TensorProto>();
   readonly #inputs: ValueInfoProto[] = [];
@@ -43,8 +49,9 @@ export class OnnxGraph {
   readonly #taken = new Set<string>();
   readonly #path: string[] = [];
 
-  constructor(name: string) {
+  constructor(name: string, weightPrecision: WeightPrecision = "float32") {
     this.#name = name;
+    this.#weightPrecision = weightPrecision;
   }
 
   /** Names made inside `build` start with `scope/`, so that a viewer shows which layer a node came from. */
@@ -95,9 +102,17 @@ export class OnnxGraph {
     return [name, ...rest];
   }
 
-  /** Adds float32 weights under a name that tells where they belong. */
+  /**
+   * Adds weights, in the graph's precision, under a name that tells where they belong.
+   * @throws RangeError for weights beyond half precision in a graph of half precision
+   */
   weights(name: string, data: Float32Array, dims: readonly number[]): Value {
-    return this.#initializer(this.#unique(name), DataType.float, littleEndianBytes(data), data.length, dims);
+    const unique = this.#unique(name);
+    if (this.#weightPrecision === "float32") {
+      return this.#initializer(unique, DataType.float, littleEndianBytes(data), data.length, dims);
+    }
+    if (!fitsFloat16(data)) throw new RangeError(`${unique}: weights beyond ±65504 have no half precision`);
+    return this.#initializer(unique, DataType.float16, littleEndianBytes(float16Bits(data)), data.length, dims);
   }
 
   /** A float32 constant; equal constants share one initializer. */
@@ -110,23 +125,28 @@ export class OnnxGraph {
     return this.#constant("int64", dims, BigInt64Array.from(values, BigInt), DataType.int64);
   }
 
+  /** The whole graph as an `.onnx` file. @throws RangeError as `toModel` does */
+  toFile(opset: number, metadata: ReadonlyMap<string, string>, producerVersion: string): Uint8Array {
+    return encodeModel(this.toModel(opset, metadata, producerVersion));
+  }
+
   /**
-   * The whole graph as an `.onnx` file.
+   * The whole graph as a message that can be edited before it is encoded.
    * @throws RangeError for an operator set that this writer does not know
    */
-  toFile(opset: number, metadata: ReadonlyMap<string, string>, producerVersion: string): Uint8Array {
+  toModel(opset: number, metadata: ReadonlyMap<string, string>, producerVersion: string): ModelProto {
     const irVersion = IR_VERSIONS.get(opset);
     if (irVersion === undefined) {
       throw new RangeError(`opset ${opset} cannot be written: choose one of ${OPSETS.join(", ")}`);
     }
-    return encodeModel({
+    return {
       ir_version: irVersion,
       producer_name: "yolov9",
       producer_version: producerVersion,
       graph: this.#graph(),
       opset_import: [{ domain: "", version: opset }],
       metadata_props: Array.from(metadata, ([key, value]) => ({ key, value })),
-    });
+    };
   }
 
   #graph(): GraphProto {
@@ -182,6 +202,6 @@ function attributeProto(name: string, value: Attribute): AttributeProto {
 }
 
 /** The file format is little-endian, and so is every machine that libtorch and ONNX Runtime support: no bytes are swapped. */
-function littleEndianBytes(data: Float32Array | BigInt64Array): Uint8Array {
+function littleEndianBytes(data: Float32Array | Uint16Array | BigInt64Array): Uint8Array {
   return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }

@@ -6,7 +6,7 @@
 import protobuf from "protobufjs/light.js";
 
 /** `TensorProto.DataType` codes. */
-export const DataType = { float: 1, int64: 7 } as const;
+export const DataType = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, float16: 10 } as const;
 export type DataTypeCode = (typeof DataType)[keyof typeof DataType];
 
 /** `AttributeProto.AttributeType` codes. */

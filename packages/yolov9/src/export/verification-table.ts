@@ -1,4 +1,5 @@
 /** What was compared at export, in words: for a terminal. */
+import type { ExportedModel } from "./export-model.js";
 import { TOLERANCE, type ExportVerification, type OutputDifference } from "./verify-export.js";
 
 const STEPS: readonly (readonly [keyof ExportVerification, string])[] = [
@@ -7,8 +8,17 @@ const STEPS: readonly (readonly [keyof ExportVerification, string])[] = [
   ["runtime", "fused, libtorch against ONNX Runtime"],
 ];
 
-/** One line for every comparison, or one for the largest differences of all. */
-export function verificationTable(verification: ExportVerification, all: boolean): string[] {
+/** One line for every comparison, or one for the largest differences of all; lower precision has a line of its own. */
+export function verificationTable(
+  { verification, reduction }: Pick<ExportedModel, "verification" | "reduction">,
+  all: boolean,
+): string[] {
+  const lines = comparisons(verification, all);
+  if (reduction !== undefined) lines.push(`lower precision against float32: ${differences(reduction)}`);
+  return lines;
+}
+
+function comparisons(verification: ExportVerification, all: boolean): string[] {
   const allowed = `allowed ${TOLERANCE.box} px and ${TOLERANCE.score}`;
   if (!all) {
     const worst = (kind: keyof OutputDifference): number =>

@@ -48,9 +48,7 @@ export async function verifyExport(
     const wanted = decoded(trained, images);
     const detached = decodedOnce(detachAuxiliary(trained), images);
     const fused = decoded(deploy, images);
-    const detector = await Detector.load(file);
-    const actual = await detector.predict(floats(images), size);
-    await detector.dispose();
+    const actual = await outputOf(file, floats(images), size);
     const rows = 4 + deploy.classCount;
     return {
       detaching: outputDifference(wanted, detached, size.batch, rows),
@@ -59,6 +57,31 @@ export async function verifyExport(
     };
   } finally {
     images.dispose();
+  }
+}
+
+/** Two files of the same model, neither with suppression, on the pictures that exports are checked with. */
+export async function fileDifference(
+  a: Uint8Array,
+  b: Uint8Array,
+  size: { batch: number; height: number; width: number },
+  rows: number,
+): Promise<OutputDifference> {
+  const images = scope(() => floats(randomPictures(size.batch, size.height, size.width)));
+  const [first, second] = [await outputOf(a, images, size), await outputOf(b, images, size)];
+  return outputDifference(first, second, size.batch, rows);
+}
+
+async function outputOf(
+  file: Uint8Array,
+  images: Float32Array,
+  size: { batch: number; height: number; width: number },
+): Promise<Float32Array> {
+  const detector = await Detector.load(file);
+  try {
+    return await detector.predict(images, size);
+  } finally {
+    await detector.dispose();
   }
 }
 

@@ -23,8 +23,16 @@ const CELL = 32;
 export class AugmentedPredictor implements Predictor {
   readonly #inner: Predictor;
 
-  /** @param inner is closed with this predictor */
+  /**
+   * @param inner is closed with this predictor
+   * @throws Error for a model that suppresses boxes itself: what the looks find could not be suppressed together
+   */
   constructor(inner: Predictor) {
+    if (inner.suppression !== undefined) {
+      throw new Error(
+        "augmentation needs a model exported without --nms, so that the boxes of all looks are suppressed together",
+      );
+    }
     this.#inner = inner;
   }
 

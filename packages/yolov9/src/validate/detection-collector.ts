@@ -7,43 +7,14 @@ import {
   type DetectionMetrics,
   evaluateBoxes,
   fromLetterbox,
-  nonMaxSuppression,
   type ImageDetections,
   type LetterboxGeometry,
-  type NmsMethod,
-  type NmsOptions,
 } from "@yolov9/vision";
 import { classNameOf } from "../class-name.js";
 import type { Sample } from "../data/sample.js";
+import { imageDetections, type SuppressionOptions } from "./image-detections.js";
 import type { Predictions } from "./predictor.js";
 import type { ClassResult, ValidationResult } from "./result.js";
-
-export interface SuppressionOptions {
-  /** Lowest score of a detection. */
-  readonly confidence: number;
-  /** IoU above which the weaker box of a class is dropped. */
-  readonly iou: number;
-  readonly maxDetections: number;
-  /** How rivals are suppressed. Default greedily. */
-  readonly nms?: NmsMethod | undefined;
-  /** Width of the curve by which `soft-gaussian` and `matrix` lower scores. */
-  readonly nmsSigma?: number | undefined;
-  /** Whether boxes suppress those of other classes too. Default false. */
-  readonly agnostic?: boolean | undefined;
-}
-
-/** Options of suppression as @yolov9/vision takes them. */
-export function suppressionOf({
-  confidence,
-  iou,
-  maxDetections,
-  nms = "greedy",
-  nmsSigma,
-  agnostic = false,
-}: SuppressionOptions): Pick<NmsOptions, "confidence" | "iou" | "maxDetections" | "method" | "sigma" | "agnostic"> {
-  const sigma = nmsSigma === undefined ? {} : { sigma: nmsSigma };
-  return { confidence, iou, maxDetections, agnostic, method: nms, ...sigma };
-}
 
 export class DetectionCollector {
   readonly samples: Sample[] = [];
@@ -61,14 +32,9 @@ export class DetectionCollector {
    * @param geometries how each sample was letterboxed
    */
   add(predictions: Predictions, samples: readonly Sample[], geometries: readonly LetterboxGeometry[]): void {
-    const { values, anchors } = predictions;
-    const { classCount } = this.#options;
-    const suppression = suppressionOf(this.#options);
-    const length = (4 + classCount) * anchors;
     this.#metrics = undefined;
     for (const [i, sample] of samples.entries()) {
-      const image = values.subarray(i * length, (i + 1) * length);
-      const { boxes, scores, classes } = nonMaxSuppression(image, { ...suppression, classCount, anchors });
+      const { boxes, scores, classes } = imageDetections(predictions, i, this.#options);
       this.samples.push(sample);
       this.detections.push({
         boxes: fromLetterbox(boxes, geometries[i]!, sample.width, sample.height),

@@ -5,7 +5,8 @@ export type { InputSize, PredictionInput, Predictions, Predictor } from "./predi
 export { TorchPredictor, type TorchPredictorOptions } from "./torch-predictor.js";
 export { OnnxPredictor } from "./onnx-predictor.js";
 export { openPredictor, type OpenPredictorOptions } from "./open-predictor.js";
-export { DetectionCollector, type SuppressionOptions } from "./detection-collector.js";
+export { DetectionCollector } from "./detection-collector.js";
+export { suppressionNote, type SuppressionOptions } from "./image-detections.js";
 export { cocoResults, type CocoResultRow } from "./coco-results.js";
 export { resultSummary, resultTable, type ClassResult, type ValidationResult } from "./result.js";
 export { analyse, analysisSummary, type MarkedImage, type SizeFigures, type ValidationAnalysis } from "./analysis.js";

@@ -1,5 +1,5 @@
 /** An exported model on ONNX Runtime as a predictor. It gives no losses: the file's output is decoded already. */
-import { Detector } from "@yolov9/runtime";
+import { Detector, ROW_LENGTH, type SuppressionCard } from "@yolov9/runtime";
 import type { InputSize, PredictionInput, Predictions, Predictor } from "./predictor.js";
 
 /** x / 255 in float32 for every byte x. */
@@ -13,9 +13,12 @@ export class OnnxPredictor implements Predictor {
     this.#detector = detector;
   }
 
-  /** @throws Error when the file is missing or is no exported model */
-  static async load(path: string): Promise<OnnxPredictor> {
-    return new OnnxPredictor(await Detector.load(path));
+  /**
+   * @param source path or bytes of a file
+   * @throws Error when the file is missing or is no exported model
+   */
+  static async load(source: string | Uint8Array): Promise<OnnxPredictor> {
+    return new OnnxPredictor(await Detector.load(source));
   }
 
   get classCount(): number {
@@ -24,6 +27,10 @@ export class OnnxPredictor implements Predictor {
 
   get names(): readonly string[] {
     return this.#detector.names;
+  }
+
+  get suppression(): SuppressionCard | undefined {
+    return this.#detector.card.suppression;
   }
 
   get inputSize(): InputSize {
@@ -36,7 +43,9 @@ export class OnnxPredictor implements Predictor {
     const floats = new Float32Array(images.length);
     for (let i = 0; i < images.length; i++) floats[i] = UNIT[images[i]!]!;
     const values = await this.#detector.predict(floats, { batch: batchSize, width, height });
-    return { values, anchors: values.length / batchSize / (4 + this.classCount) };
+    const suppressed = this.suppression !== undefined;
+    const numbers = suppressed ? ROW_LENGTH : 4 + this.classCount;
+    return { values, anchors: values.length / batchSize / numbers, suppressed };
   }
 
   close(): Promise<void> {

@@ -9,8 +9,14 @@ export class SingleClassPredictor implements Predictor {
   readonly names = [SINGLE_CLASS_NAME];
   readonly #inner: Predictor;
 
-  /** @param inner is closed with this predictor */
+  /**
+   * @param inner is closed with this predictor
+   * @throws Error for a model that suppresses boxes itself: it has told classes apart already
+   */
   constructor(inner: Predictor) {
+    if (inner.suppression !== undefined) {
+      throw new Error("taking all classes as one needs a model exported without --nms, which suppresses class by class");
+    }
     this.#inner = inner;
   }
 

@@ -6,7 +6,8 @@ import { Loader, problemText, type Problem, type Sample } from "../data/index.js
 import type { DetectionLoss } from "../loss/index.js";
 import type { DetectionModel } from "../model/index.js";
 import { LossMean, StageClock } from "./accumulators.js";
-import { DetectionCollector, type SuppressionOptions } from "./detection-collector.js";
+import { DetectionCollector } from "./detection-collector.js";
+import type { SuppressionOptions } from "./image-detections.js";
 import type { Predictor } from "./predictor.js";
 import type { ValidationResult } from "./result.js";
 import { TorchPredictor } from "./torch-predictor.js";

@@ -1,0 +1,89 @@
+/** The ONNX part of `yolov9 export`: precision, calibration images and suppression from the configuration, and what is told about the file. */
+import { writeFileSync } from "node:fs";
+import type { ExportConfig } from "../config/index.js";
+import { openDataset, type Dataset, type Sample } from "../data/index.js";
+import type { ExportedModel, Int8Options } from "../export/index.js";
+import type { OpenedModel } from "../weights/index.js";
+import { note, printJson } from "./command.js";
+import { openSplit, reportProblems } from "./open-split.js";
+import { UserError } from "./user-error.js";
+
+/** COCO's figures before and after lower precision or suppression in the graph. */
+interface MeasuredFiles {
+  reference: { AP: number; AP50: number };
+  file: { AP: number; AP50: number };
+}
+
+export async function exportOnnx(
+  { model, imageSize }: OpenedModel,
+  output: string,
+  config: ExportConfig,
+  json: boolean,
+): Promise<void> {
+  const { DEFAULT_INPUT_SIZE, exportModel, verificationTable } = await import("../export/index.js");
+  const { precision, batch, dynamicBatch, dynamicSize, opset } = config;
+  const side = config.imgsz ?? imageSize ?? DEFAULT_INPUT_SIZE;
+  const exported = await exportModel(model, {
+    ...{ height: side, width: side, batch, dynamicBatch, dynamicSize, opset },
+    precision: precision === "float16" ? "float16" : "float32",
+    int8: precision === "int8" ? await int8Options(config, side) : undefined,
+    suppression: config.nms ? suppressionOf(config) : undefined,
+  });
+  const { file, verification, reduction } = exported;
+  writeFileSync(output, file);
+  const measured = config.data === undefined ? undefined : await measure(exported, config.data, side);
+  if (json) {
+    printJson({ output, bytes: file.length, ...verification, reduction, measured });
+    return;
+  }
+  console.log(verificationTable(exported, config.verify).join("\n"));
+  if (measured !== undefined) console.log(measuredText(measured));
+  console.log(`${output} (${(file.length / 1e6).toFixed(1)} MB)`);
+}
+
+function suppressionOf({ confidence, iou, maxDetections, multiLabel }: ExportConfig) {
+  return { confidence, iou, maxDetections, multiLabel };
+}
+
+async function int8Options(config: ExportConfig, side: number): Promise<Int8Options> {
+  const path = config.calibrationData ?? config.data;
+  if (path === undefined) {
+    throw new UserError("int8 needs images to calibrate with: give --calibration-data, a data set like those of train");
+  }
+  const { calibrationImages } = await import("../export/index.js");
+  const images = trainingImages(await openDataset(path, { splits: ["train", "val"] }), path);
+  const count = Math.min(config.calibrationImages, images.length);
+  note(`calibrating with ${count} of the ${images.length} images of ${path}`);
+  return { calibration: calibrationImages(images, count, side), reduceRange: config.reduceRange };
+}
+
+/** Images of the training split, or of the validation split where there is nothing else. */
+function trainingImages({ splits }: Dataset, path: string): readonly Sample[] {
+  const images = splits.train ?? splits.val;
+  if (images === undefined || images.length === 0) throw new UserError(`${path}: no images to calibrate with`);
+  return images;
+}
+
+async function measure({ file, reference }: ExportedModel, data: string, imageSize: number): Promise<MeasuredFiles> {
+  const { dataset, samples } = await openSplit(data, "val");
+  const { OnnxPredictor, validate } = await import("../validate/index.js");
+  const figures = async (bytes: Uint8Array): Promise<{ AP: number; AP50: number }> => {
+    const predictor = await OnnxPredictor.load(bytes);
+    try {
+      const options = { names: dataset.names, imageSize, batchSize: 1 };
+      const { result, problems } = await validate(predictor, samples, options);
+      reportProblems(problems);
+      return { AP: result.AP, AP50: result.AP50 };
+    } finally {
+      await predictor.close();
+    }
+  };
+  const before = await figures(reference);
+  return { reference: before, file: file === reference ? before : await figures(file) };
+}
+
+function measuredText({ reference, file }: MeasuredFiles): string {
+  const line = (what: string, { AP, AP50 }: MeasuredFiles["file"]): string =>
+    `${what.padEnd(22)}mAP50-95 ${AP.toFixed(4)}, mAP50 ${AP50.toFixed(4)}`;
+  return [line("float32, unsuppressed", reference), line("the written file", file)].join("\n");
+}
