@@ -1,5 +1,6 @@
 // `npm run bench -- train`: measures parts on this machine and prints tables or JSON.
 import { parseArgs } from "node:util";
+import { benchDetector } from "./detector.js";
 import { benchEvaluate } from "./evaluate.js";
 import { benchLoader } from "./loader.js";
 import { benchNms } from "./nms.js";
@@ -7,13 +8,14 @@ import { benchPgi } from "./pgi.js";
 import { benchTrain } from "./train.js";
 import { answerStepRequest } from "./training-step.js";
 
-const usage = `usage: npm run bench -- [train loader evaluate nms pgi …] [options]
-all but pgi, which takes several minutes, when none is named
+const usage = `usage: npm run bench -- [train loader evaluate nms pgi detector …] [options]
+all but pgi, which takes several minutes, and detector, which needs files, when none is named
   --model NAME   model of the training step (default yolov9-t)
   --imgsz N      image size (default 320)
   --batch N      images a step (default 16)
   --steps N      measured steps (default 5)
-  --data PATH    data set of the loader (default ../shared/datasets/bccd)
+  --data PATH    data set of the loader (default ../shared/datasets/bccd), or folder of pictures of the detector
+  --weights FILE exported model of the detector; may be given several times
   --json         one JSON object instead of tables`;
 
 const { values, positionals } = parseArgs({
@@ -25,6 +27,7 @@ const { values, positionals } = parseArgs({
     steps: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
     data: { type: "string" },
+    weights: { type: "string", multiple: true, default: [] },
     step: { type: "string" }, // a request of `measureStep`, answered in a process of its own
     help: { type: "boolean", default: false },
   },
@@ -43,18 +46,19 @@ export interface Report {
   table: string;
 }
 
-const parts: Record<string, () => Report> = {
+const parts: Record<string, () => Report | Promise<Report>> = {
   train: () => benchTrain(options),
   loader: () => benchLoader({ data: values.data }),
   evaluate: benchEvaluate,
   nms: benchNms,
   pgi: () => benchPgi(options),
+  detector: () => benchDetector({ data: values.data ?? "", weights: values.weights }),
 };
 
 /** What is measured when nothing is named: under three minutes together. */
 const STANDARD = ["train", "loader", "evaluate", "nms"];
 
-function main(): void {
+async function main(): Promise<void> {
   if (values.help) {
     console.log(usage);
     return;
@@ -68,7 +72,7 @@ function main(): void {
   if (unknown !== undefined) throw new Error(`there is no bench '${unknown}'\n${usage}`);
   const results: Record<string, unknown> = {};
   for (const name of wanted) {
-    const report = parts[name]!();
+    const report = await parts[name]!();
     if (values.json) results[name] = report.data;
     else console.log(`${name}\n${report.table}\n`);
   }
@@ -76,7 +80,7 @@ function main(): void {
 }
 
 try {
-  main();
+  await main();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
