@@ -1,6 +1,7 @@
 // `npm run bench -- train`: measures parts on this machine and prints tables or JSON.
 import { parseArgs } from "node:util";
 import { answerPeak } from "./convolution-peak.js";
+import { benchDetector } from "./detector.js";
 import { benchEvaluate } from "./evaluate.js";
 import { benchInfer } from "./infer.js";
 import { answerInference } from "./inference.js";
@@ -11,13 +12,14 @@ import { benchPgi } from "./pgi.js";
 import { benchTrain } from "./train.js";
 import { answerStep } from "./training-step.js";
 
-const usage = `usage: npm run bench -- [train infer kernels loader evaluate nms pgi …] [options]
-all but pgi, which takes several minutes, when none is named
+const usage = `usage: npm run bench -- [train infer kernels loader evaluate nms pgi detector …] [options]
+all but pgi, which takes several minutes, and detector, which needs files, when none is named
   --model NAME   model of the training step (default yolov9-t)
   --imgsz N      image size (default 320)
   --batch N      images a step (default 16)
   --steps N      measured steps (default 5)
-  --data PATH    data set of the loader (default ../shared/datasets/bccd)
+  --data PATH    data set of the loader (default ../shared/datasets/bccd), or folder of pictures of the detector
+  --weights FILE exported model of the detector; may be given several times
   --json         one JSON object instead of tables`;
 
 const { values, positionals } = parseArgs({
@@ -29,6 +31,7 @@ const { values, positionals } = parseArgs({
     steps: { type: "string", default: "5" },
     json: { type: "boolean", default: false },
     data: { type: "string" },
+    weights: { type: "string", multiple: true, default: [] },
     ask: { type: "string" }, // what `askChild` wants measured in this process, and how
     request: { type: "string" },
     help: { type: "boolean", default: false },
@@ -48,7 +51,7 @@ export interface Report {
   table: string;
 }
 
-const parts: Record<string, () => Report> = {
+const parts: Record<string, () => Report | Promise<Report>> = {
   train: () => benchTrain(options),
   infer: benchInfer,
   kernels: benchKernels,
@@ -56,6 +59,7 @@ const parts: Record<string, () => Report> = {
   evaluate: benchEvaluate,
   nms: benchNms,
   pgi: () => benchPgi(options),
+  detector: () => benchDetector({ data: values.data ?? "", weights: values.weights }),
 };
 
 /** What is measured when nothing is named: under three minutes together. */
@@ -82,7 +86,7 @@ async function main(): Promise<void> {
   if (unknown !== undefined) throw new Error(`there is no bench '${unknown}'\n${usage}`);
   const results: Record<string, unknown> = {};
   for (const name of wanted) {
-    const report = parts[name]!();
+    const report = await parts[name]!();
     if (values.json) results[name] = report.data;
     else console.log(`${name}\n${report.table}\n`);
   }
