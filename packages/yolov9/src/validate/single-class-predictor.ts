@@ -15,7 +15,9 @@ export class SingleClassPredictor implements Predictor {
    */
   constructor(inner: Predictor) {
     if (inner.suppression !== undefined) {
-      throw new Error("taking all classes as one needs a model exported without --nms, which suppresses class by class");
+      throw new Error(
+        "taking all classes as one needs a model exported without --nms, which suppresses class by class",
+      );
     }
     this.#inner = inner;
   }
