@@ -37,7 +37,7 @@ export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
 export { BatchNorm2d, withFrozenStatistics } from "./nn/batch-norm2d.js";
 export { activate, type Activation } from "./nn/activation.js";
 export { batchNormActivation, type NormalisedInput } from "./nn/batch-norm-activation.js";
-export { concatFeatures, enlarge, expectation, fanOut, flattenLevels, smooth } from "./nn/features.js";
+export { concatFeatures, enlarge, expectation, fanOut, flattenLevels, smooth, unitImages } from "./nn/features.js";
 export { withPlainKernels } from "./nn/plain-kernels.js";
 export { SGD, type ParameterGroup, type StepOptions } from "./optim/sgd.js";
 export { follow, type AverageUpdate } from "./optim/moving-average.js";

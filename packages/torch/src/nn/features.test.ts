@@ -9,6 +9,8 @@ import {
   randn,
   scope,
   smooth,
+  tensor,
+  unitImages,
   withPlainKernels,
   type DType,
   type Tensor,
@@ -104,5 +106,18 @@ describe("expectation", () => {
     const logits = randn([2, 16]);
     logits.requiresGrad = true;
     expect(() => expectation(logits)).toThrow("no gradient");
+  });
+});
+
+describe("unitImages", () => {
+  it.each(["float32", "float64", "bfloat16"] as const)("turns bytes into numbers from 0 to 1 in %s", (dtype) => {
+    const bytes = tensor(
+      Uint8Array.from({ length: 2 * 3 * 5 * 7 }, (_, i) => (i * 37) % 256),
+      { shape: [2, 3, 5, 7] },
+    );
+    const [own, plain] = [unitImages(bytes, dtype), withPlainKernels(() => unitImages(bytes, dtype))];
+    expect(own.dtype).toBe(dtype);
+    expect(own.isContiguous("channels_last")).toBe(true);
+    expect(own.toList()).toEqual(plain.toList());
   });
 });

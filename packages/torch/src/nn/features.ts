@@ -2,8 +2,21 @@
 // used several times.
 import { callOperator } from "../dispatch.js";
 import { arange, cat } from "../operators.generated.js";
+import type { DType } from "../dtype.js";
 import type { Tensor } from "../tensor.js";
 import { usesOwnKernels } from "./plain-kernels.js";
+
+/**
+ * Images as a network takes them.
+ * @param bytes [B, 3, H, W] uint8
+ * @returns the same in 0 … 1 and of the given type, in channels-last memory
+ */
+export function unitImages(bytes: Tensor, dtype: DType): Tensor {
+  if (usesOwnKernels()) return callOperator("yolov9::unit_images", "", [bytes, dtype]) as Tensor;
+  return bytes.to({ dtype: "float32", memoryFormat: "channels_last" }).div(BYTE_RANGE).to({ dtype });
+}
+
+const BYTE_RANGE = 255;
 
 /** Mean of each 2 × 2 window at stride 1, without padding: [B, C, H, W] → [B, C, H - 1, W - 1]. */
 export function smooth(x: Tensor): Tensor {

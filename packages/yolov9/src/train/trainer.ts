@@ -3,7 +3,7 @@
  * stands is in training-state.ts; this file drives it with the data of a run.
  */
 import { availableParallelism } from "node:os";
-import { scope, setNumThreads, tensor } from "@yolov9/torch";
+import { scope, setNumThreads, tensor, unitImages } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import type { TrainConfig } from "../config/index.js";
 import type { Batch, Loader } from "../data/index.js";
@@ -28,8 +28,6 @@ import { settle, stepSettings, warmupNotice } from "./schedule.js";
 import type { SettledConfig, StepSettings } from "./schedule.js";
 import { NO_LOSSES, scaledLosses, sumOfLosses, trainingLoss } from "./training-loss.js";
 import { TrainingState } from "./training-state.js";
-
-const BYTE_RANGE = 255;
 
 /** One batch that was trained on. */
 export interface StepReport {
@@ -258,8 +256,7 @@ class Trainer {
   #upload({ images, batchSize, height, width }: Batch): Tensor {
     const { device, precision } = this.#state;
     const bytes = tensor(images, { shape: [batchSize, 3, height, width], device });
-    const unit = bytes.to({ dtype: "float32", memoryFormat: "channels_last" }).div_(BYTE_RANGE);
-    return unit.to({ dtype: precision });
+    return unitImages(bytes, precision);
   }
 
   /** Clips the gradients, moves the weights and the average. @returns the gradients' norm before */

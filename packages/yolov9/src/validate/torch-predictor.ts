@@ -1,10 +1,17 @@
 /** A model on libtorch as a predictor: evaluation mode, no gradients, losses of the lead head where they are wanted. */
-import { capabilities, noGrad, scope, tensor, type DType, type Precision, type Tensor } from "@yolov9/torch";
+import {
+  capabilities,
+  noGrad,
+  scope,
+  tensor,
+  type DType,
+  type Precision,
+  type Tensor,
+  unitImages,
+} from "@yolov9/torch";
 import type { DetectionLoss, LossItems } from "../loss/index.js";
 import type { DetectionModel } from "../model/index.js";
 import type { InputSize, PredictionInput, Predictions, Predictor } from "./predictor.js";
-
-const BYTE_RANGE = 255;
 
 export interface TorchPredictorOptions {
   /** Computes validation losses from raw levels and targets. */
@@ -78,8 +85,7 @@ export class TorchPredictor implements Predictor {
   /** Bytes to [B, 3, H, W] float 0 … 1, on the model's device. */
   #upload({ images, batchSize, height, width }: PredictionInput): Tensor {
     const bytes = tensor(images, { shape: [batchSize, 3, height, width], device: this.#device });
-    const unit = bytes.to({ dtype: "float32", memoryFormat: "channels_last" }).div(BYTE_RANGE);
-    return unit.to({ dtype: this.#precision });
+    return unitImages(bytes, this.#precision);
   }
 
   #losses(outputs: ReturnType<DetectionModel["forward"]>, { targets }: PredictionInput): LossItems | undefined {
