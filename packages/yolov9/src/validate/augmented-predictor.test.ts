@@ -65,4 +65,10 @@ describe("AugmentedPredictor", () => {
       expect(Array.from(scores, (score) => Math.round(score * 10))).toEqual([1, 2, 3]);
     }
   });
+
+  it("refuses a model that suppresses boxes itself", () => {
+    const suppression = { confidence: 0.25, iou: 0.45, maxDetections: 300, multiLabel: false };
+    const inner = Object.assign(new BrightnessPredictor(), { suppression });
+    expect(() => new AugmentedPredictor(inner)).toThrow("exported without --nms");
+  });
 });

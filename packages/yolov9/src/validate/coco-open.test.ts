@@ -5,24 +5,30 @@ import { fileURLToPath } from "node:url";
 import { boxIou } from "@yolov9/vision";
 import { describe, expect, it } from "vitest";
 import { openDataset } from "../data/index.js";
-import { exportModel } from "../export/index.js";
+import { calibrationImages, exportModel, type ExportOptions } from "../export/index.js";
 import { openTrainedModel } from "../weights/index.js";
-import { cocoResults, openPredictor, validate, type CocoResultRow, type Validation } from "./index.js";
+import {
+  cocoResults,
+  OnnxPredictor,
+  openPredictor,
+  validate,
+  VALIDATION_SUPPRESSION,
+  type CocoResultRow,
+  type Predictor,
+  type Validation,
+} from "./index.js";
 
 const shared = fileURLToPath(new URL("../../../../../shared/", import.meta.url));
 const weights = join(shared, "weights/yolov9t-coco-fused-plainhead.safetensors");
 const model = "gelan-t-plainhead";
+const data = join(shared, "datasets/coco-open");
 
 /** Detections of the same weights by another implementation, score 0.25 and more. */
 const fixture = join(shared, "fixtures/detections/yolov9t-coco-open-val57.json");
 
 describe.skipIf(!existsSync(shared))("the shared COCO weights (skipped without the shared folder)", () => {
-  async function validateOn(
-    path: string,
-    options: { model?: string },
-  ): Promise<{ validation: Validation; rows: CocoResultRow[] }> {
-    const dataset = await openDataset(join(shared, "datasets/coco-open"), { splits: ["val"] });
-    const predictor = await openPredictor(path, { ...options, device: "cpu" });
+  async function validateOn(predictor: Predictor): Promise<{ validation: Validation; rows: CocoResultRow[] }> {
+    const dataset = await openDataset(data, { splits: ["val"] });
     try {
       const validation = await validate(predictor, dataset.splits.val!, {
         names: dataset.names,
@@ -60,7 +66,7 @@ describe.skipIf(!existsSync(shared))("the shared COCO weights (skipped without t
   }
 
   it("reach the expected AP and find the expected boxes on libtorch", async () => {
-    const { validation, rows } = await validateOn(weights, { model });
+    const { validation, rows } = await validateOn(await openPredictor(weights, { model, device: "cpu" }));
     expect(Math.abs(validation.result.AP - 0.4005)).toBeLessThan(0.003);
     expect(Math.abs(validation.result.AP50 - 0.5524)).toBeLessThan(0.003);
     expectSameDetections(rows);
@@ -75,11 +81,28 @@ describe.skipIf(!existsSync(shared))("the shared COCO weights (skipped without t
       expect(verification.runtime.score).toBeLessThan(1e-4);
       const path = join(folder, "model.onnx");
       writeFileSync(path, file);
-      const { validation, rows } = await validateOn(path, {});
+      const { validation, rows } = await validateOn(await openPredictor(path));
       expect(Math.abs(validation.result.AP - 0.4005)).toBeLessThan(0.003);
       expectSameDetections(rows);
     } finally {
       rmSync(folder, { recursive: true });
     }
+  }, 300_000);
+
+  async function exportedAp(options: ExportOptions): Promise<number> {
+    const { file } = await exportModel(openTrainedModel(weights, model).model, options);
+    return (await validateOn(await OnnxPredictor.load(file))).validation.result.AP;
+  }
+
+  it("keep it in half precision, and with suppression inside the graph", async () => {
+    expect(Math.abs((await exportedAp({ precision: "float16" })) - 0.4008)).toBeLessThan(0.003);
+    const suppression = { ...VALIDATION_SUPPRESSION, multiLabel: true };
+    expect(Math.abs((await exportedAp({ suppression })) - 0.4008)).toBeLessThan(0.0005);
+  }, 300_000);
+
+  it("lose less than 0.015 of it in INT8, calibrated on other images", async () => {
+    const { splits } = await openDataset(data, { splits: ["train"] });
+    const AP = await exportedAp({ int8: { calibration: calibrationImages(splits.train!, 16, 640) } });
+    expect(0.4008 - AP).toBeLessThan(0.015);
   }, 300_000);
 });
