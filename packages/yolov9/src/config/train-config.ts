@@ -69,7 +69,7 @@ export const TrainConfig = z.strictObject({
     .min(0)
     .default(0)
     .describe("disk space for decoded images that memory does not hold, in MiB, in the user's cache folder"),
-  precision: precision.default("float32"),
+  precision: precision.default("auto"),
   checkpointActivations: z
     .boolean()
     .default(false)
