@@ -54,17 +54,28 @@ export function comparisonSvg(
 ): string {
   return panelsSvg(
     COMPARED.map(([title, value]) => ({ title, lines: runs.map(({ name, rows }) => ({ name, rows, value })) })),
+    "legend",
   );
 }
 
-function panelsSvg(panels: readonly { readonly title: string; readonly lines: readonly Line[] }[]): string {
+/** @param naming where the names of lines stand: at their ends, or once for all panels where every panel has the same ones */
+function panelsSvg(
+  panels: readonly { readonly title: string; readonly lines: readonly Line[] }[],
+  naming: "ends" | "legend" = "ends",
+): string {
   return svgChart(
     {
+      ...(naming === "legend" ? { legend: { top: 0, icon: "roundRect", itemGap: 24 } } : {}),
       title: panels.map(({ title }, i) => ({ text: title, textStyle: { fontSize: 14 }, ...titlePlace(i) })),
       grid: panels.map((_, i) => panelPlace(i)),
       xAxis: panels.map((_, i) => ({ type: "value", gridIndex: i, min: "dataMin", max: "dataMax", minInterval: 1 })),
       yAxis: panels.map((_, i) => ({ type: "value", gridIndex: i, scale: true })),
-      series: panels.flatMap(({ lines }, i) => lines.map((each, nth) => line(each, i, COLORS[nth % COLORS.length]))),
+      series: panels.flatMap(({ lines }, i) =>
+        lines.map((each, nth) => ({
+          ...line(each, i, COLORS[nth % COLORS.length]),
+          ...(naming === "legend" ? { endLabel: { show: false } } : {}),
+        })),
+      ),
     },
     WIDTH,
     HEIGHT,
