@@ -153,28 +153,38 @@ class PrimitiveKey {
   std::string text_;
 };
 
-/// Primitives by key. Training at ever new image sizes must not fill memory, so a full cache starts anew.
+/// Primitives by key. Each holds some hundred kilobytes of code, and training at ever new image sizes must not fill memory: what was not asked
+/// for since the last generation began is forgotten when the next one begins.
 template <typename Value>
 class PrimitiveCache {
  public:
-  /// @returns null where oneDNN refuses to make it
+  /// @returns null where oneDNN refuses to make it; valid until the next call
   template <typename Make>
   Value* find(const PrimitiveKey& key, const Make& make) {
-    const auto found = values_.find(key.text());
-    if (found != values_.end()) return found->second.get();
-    if (values_.size() >= capacity) values_.clear();
-    std::unique_ptr<Value> value;
-    try {
-      value = make();
-    } catch (const dnnl::error&) {
-      // remembered as null
+    const auto found = young_.find(key.text());
+    if (found != young_.end()) return found->second.get();
+    if (young_.size() >= generation) {
+      old_ = std::move(young_);
+      young_.clear();
     }
-    return values_.emplace(key.text(), std::move(value)).first->second.get();
+    const auto before = old_.find(key.text());
+    std::unique_ptr<Value> value;
+    if (before != old_.end()) {
+      value = std::move(before->second);
+      old_.erase(before);
+    } else {
+      try {
+        value = make();
+      } catch (const dnnl::error&) {
+        // remembered as null
+      }
+    }
+    return young_.emplace(key.text(), std::move(value)).first->second.get();
   }
 
  private:
-  static constexpr size_t capacity = 8192;
-  std::unordered_map<std::string, std::unique_ptr<Value>> values_;
+  static constexpr size_t generation = 2048;
+  std::unordered_map<std::string, std::unique_ptr<Value>> young_, old_;
 };
 
 }  // namespace bridge
