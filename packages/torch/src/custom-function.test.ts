@@ -97,12 +97,12 @@ describe("customFunction", () => {
       });
     step(true);
     step(true);
-    const before = memory().liveTensors;
+    const before = memory().undisposedTensors;
     for (let i = 0; i < 5; i++) step(true);
-    expect(memory().liveTensors).toBe(before);
+    expect(memory().undisposedTensors).toBe(before);
     for (let i = 0; i < 5; i++) step(false);
     step(true); // what the abandoned ones kept is forgotten by the next
-    expect(memory().liveTensors).toBe(before);
+    expect(memory().undisposedTensors).toBe(before);
     x.dispose();
   });
 });
