@@ -85,7 +85,7 @@ export interface Bridge {
 }
 
 function load(): Bridge {
-  // A thread that waits for work at the end of an operator spins for some ten microseconds, then sleeps. Sleeping at once costs
+  // A thread that waits for work at the end of an operator spins for about a tenth of a millisecond, then sleeps. Sleeping at once costs
   // a wake-up at each of a step's thousands of barriers, a quarter of its time; spinning on and on makes every operator several
   // times slower where data loading or other programs want the cores too. libgomp reads this when it is loaded.
   process.env.OMP_WAIT_POLICY ??= "passive";
