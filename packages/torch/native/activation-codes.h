@@ -1,3 +1,4 @@
+// The codes by which TypeScript names activations; apart from activation.h, so that inner loops need not include libtorch.
 #pragma once
 
 #include <cstdint>

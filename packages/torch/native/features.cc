@@ -1,4 +1,4 @@
-// What happens to features between convolutions, in channels-last memory with backward passes of its own: smoothing, enlarging,
+// What happens to images before and to features between convolutions, in channels-last memory with backward passes of its own: smoothing, enlarging,
 // concatenating, and being used several times.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>

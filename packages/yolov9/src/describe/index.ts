@@ -9,4 +9,4 @@ export {
   type PaperTable,
 } from "./paper-tables.js";
 export { rowTree } from "./row-tree.js";
-export { markdownTable, plainTable, type TextTable } from "./text-table.js";
+export { markdownTable, plainTable, type TextTable } from "../text-table.js";

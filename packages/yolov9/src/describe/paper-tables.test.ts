@@ -2,7 +2,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { loadModelSpec, profile } from "../model/index.js";
 import { allModelSizes, paperTables, sizeTables, type ModelSize } from "./paper-tables.js";
 import { rowTree } from "./row-tree.js";
-import { markdownTable, plainTable } from "./text-table.js";
+import { markdownTable, plainTable } from "../text-table.js";
 
 /** Millions of parameters and GFLOPs in deploy form, counted from the rules that the paper's tables follow. */
 const counted: Readonly<Record<string, readonly [number, number]>> = {

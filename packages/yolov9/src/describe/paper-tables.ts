@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { parse } from "yaml";
 import { z } from "zod";
 import { loadModelSpec, modelNames, profile, variantNames, type ModelProfile } from "../model/index.js";
-import type { TextTable } from "./text-table.js";
+import type { TextTable } from "../text-table.js";
 
 const figuresSchema = z.array(
   z.strictObject({

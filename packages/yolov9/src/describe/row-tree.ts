@@ -3,7 +3,7 @@
  * is there for training only.
  */
 import type { ModelProfile, RowProfile, SectionName } from "../model/index.js";
-import { alignedLines } from "./text-table.js";
+import { alignedLines } from "../text-table.js";
 
 const SECTION_TITLES: Readonly<Record<SectionName, string>> = {
   backbone: "backbone",

@@ -4,6 +4,7 @@ import { basename, join } from "node:path";
 import { z } from "zod";
 import { ConfigError } from "../config/index.js";
 import { messageOf } from "../error-message.js";
+import { alignedLines } from "../text-table.js";
 import { EpochResult } from "./results.js";
 
 export interface ComparedRun {
@@ -59,23 +60,20 @@ export function summarise({ name, rows }: ComparedRun): RunSummary {
   };
 }
 
-/** Columns aligned: name, epochs, best epoch, mAP50, mAP50-95, img/s, minutes. */
+const COLUMNS = ["run", "epochs", "best", "mAP50", "mAP50-95", "img/s", "minutes"];
+
+/** A line a run, under the names of the columns. */
 export function comparisonTable(summaries: readonly RunSummary[]): string {
   const figure = (value: number | undefined) => (value === undefined ? "-" : value.toFixed(3));
-  const rows = [
-    ["run", "epochs", "best", "mAP50", "mAP50-95", "img/s", "minutes"],
-    ...summaries.map((run) => [
-      run.name,
-      String(run.epochs),
-      String(run.bestEpoch ?? "-"),
-      figure(run.AP50),
-      figure(run.AP),
-      run.imagesPerSecond.toFixed(1),
-      run.minutes.toFixed(1),
-    ]),
-  ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const cell = (text: string, column: number) =>
-    column === 0 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!);
-  return rows.map((row) => row.map(cell).join("  ")).join("\n");
+  const rows = summaries.map((run) => [
+    run.name,
+    String(run.epochs),
+    String(run.bestEpoch ?? "-"),
+    figure(run.AP50),
+    figure(run.AP),
+    run.imagesPerSecond.toFixed(1),
+    run.minutes.toFixed(1),
+  ]);
+  const isRight = COLUMNS.map((_, column) => column > 0);
+  return alignedLines([COLUMNS, ...rows], isRight).join("\n");
 }

@@ -1,29 +1,13 @@
 /**
  * ELAN1: the ELAN of plain 3×3 convolutions that the small models use at stride 4 (the topology of GELAN without inner blocks).
  */
-import { concatFeatures, fanOut, type Tensor } from "@yolov9/torch";
+import type { Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
+import { aggregate } from "./layer-aggregation.js";
 import { channels, depth, only } from "./options.js";
 import { FeatureBlock, type FeatureDefinition } from "./registry.js";
-
-/** Two halves of the channels, and the outputs of a chain of stages that starts from the second: an ELAN's layer aggregation. */
-export function aggregate(split: Tensor, stages: readonly FeatureStage[]): Tensor {
-  const [bypass, chained] = split.chunk(2, 1) as [Tensor, Tensor];
-  const outputs = [bypass];
-  let last = chained;
-  for (const stage of stages) {
-    const [kept, next] = fanOut(last, 2);
-    outputs.push(kept);
-    last = stage.forward(next);
-  }
-  return concatFeatures([...outputs, last]);
-}
-
-interface FeatureStage {
-  forward(x: Tensor): Tensor;
-}
 
 /** [B, in, H, W] → [B, out, H, W]. */
 export class ELAN1 extends FeatureBlock {

@@ -7,7 +7,7 @@ import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
 import { DepthwiseConv } from "./depthwise-conv.js";
-import { aggregate } from "./elan1.js";
+import { aggregate } from "./layer-aggregation.js";
 import { channels, depth, only } from "./options.js";
 import { BlockError, FeatureBlock, findBlock, type BlockContext, type FeatureDefinition } from "./registry.js";
 
