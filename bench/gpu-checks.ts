@@ -18,7 +18,16 @@ import {
   type Precision,
   type Tensor,
 } from "@yolov9/torch";
-import { buildModel, loadModelSpec, lossOfModel, type DetectionModel, type Targets } from "yolov9";
+import {
+  buildModel,
+  ExponentialMovingAverage,
+  loadModelSpec,
+  lossOfModel,
+  openTrainingStep,
+  type DetectionModel,
+  type Targets,
+  type TrainingBatch,
+} from "yolov9";
 import { seededRandom } from "./random.js";
 import { median } from "./statistics.js";
 
@@ -26,6 +35,7 @@ const { values: flags } = parseArgs({
   options: {
     device: { type: "string", default: "cuda:0" },
     model: { type: "string", default: "yolov9-t" },
+    models: { type: "string", default: "yolov9-t,yolov9-s,yolov9-c" },
     imgsz: { type: "string", default: "640" },
     batch: { type: "string", default: "16" },
     steps: { type: "string", default: "20" },
@@ -34,7 +44,7 @@ const { values: flags } = parseArgs({
 
 const CLASSES = 3;
 const OBJECTS_PER_IMAGE = 8;
-const WARM_UP_STEPS = 5;
+const WARM_UP_STEPS = 8;
 /** Of the compared step, which a CPU must do too. */
 const COMPARED = { size: 160, batch: 4 };
 /** Largest relative differences in float32 that count as equal; sums are made in another order. */
@@ -129,27 +139,41 @@ function compareStep(device: string): Difference[] {
   return differences.map((each) => ({ ...each, ok: each.relative <= STEP_TOLERANCE }));
 }
 
-/** Median milliseconds of a training step: forward, loss, backward, optimiser. Each waits for the device at its end. */
-function timeTraining(device: string, precision: Precision): number {
-  const [size, batch] = [Number(flags.imgsz), Number(flags.batch)];
-  const model = seededModel(device);
-  const loss = lossOfModel(model);
-  const parameters = model.parameters().map(([, parameter]) => parameter);
-  const optimiser = new SGD([{ parameters, lr: 1e-4, momentum: 0.9, weightDecay: 5e-4, nesterov: true }]);
-  const targets = randomTargets(batch, size);
-  const bytes = new Uint8Array(batch * 3 * size * size).map((_, i) => (i * 31) % 256);
-  const times = timed(() => {
-    const images = tensor(bytes, { shape: [batch, 3, size, size], device })
-      .to({ dtype: "float32", memoryFormat: "channels_last" })
-      .div_(255);
-    loss.compute(model.forward(images.to({ dtype: precision })), targets).total.backward();
-    optimiser.step();
-    optimiser.zeroGrad();
-    parameters[0]!.sum().item();
+/** A batch of one colour gradient and the same boxes every time. */
+function batchOf(count: number, size: number): TrainingBatch {
+  const images = new Uint8Array(count * 3 * size * size).map((_, i) => (i * 31) % 256);
+  return { images, batchSize: count, width: size, height: size, targets: randomTargets(count, size) };
+}
+
+/** Milliseconds of a training step: images to the device, forward, loss, backward, optimiser and moving average. */
+function timeTraining(device: string, precision: Precision, model: string): number {
+  const build = () =>
+    buildModel(loadModelSpec(model), { classCount: CLASSES }).to({ device, memoryFormat: "channels_last" });
+  manualSeed(2);
+  const trained = build().train();
+  const parameters = trained.parameters().map(([, parameter]) => parameter);
+  const optimizer = new SGD([{ parameters, lr: 1e-4, momentum: 0.9, weightDecay: 5e-4, nesterov: true }]);
+  const ema = new ExponentialMovingAverage(trained, build(), { decay: 0.9999 });
+  const config = { clipNorm: 10, multiScale: 0 };
+  const state = { model: trained, optimizer, ema, device, precision, counters: { iteration: 0 }, config };
+  const step = openTrainingStep(state, lossOfModel(trained), (line) => {
+    console.error(line);
   });
-  optimiser.dispose();
-  model.dispose();
-  return times;
+  const batch = batchOf(Number(flags.batch), Number(flags.imgsz));
+  const run = (count: number): number => {
+    const start = performance.now();
+    for (let i = 0; i < count; i++) {
+      step.backward(batch);
+      step.update();
+    }
+    step.read();
+    return (performance.now() - start) / count;
+  };
+  run(WARM_UP_STEPS);
+  const times = Array.from({ length: 3 }, () => run(Number(flags.steps)));
+  step.dispose();
+  for (const each of [optimizer, ema.model, trained]) each.dispose();
+  return median(times);
 }
 
 /** Median milliseconds of a forward pass with decoding, until the boxes are back. */
@@ -177,10 +201,12 @@ function main(): void {
   const operatorDifferences = compareOperators(device);
   const stepDifferences = compareStep(device);
   const batch = Number(flags.batch);
-  const training = (["float32", "bfloat16"] as const).map((precision) => {
-    const milliseconds = timeTraining(device, precision);
-    return { precision, batch, milliseconds, imagesPerSecond: (batch * 1000) / milliseconds };
-  });
+  const training = flags.models.split(",").flatMap((model) =>
+    (["float32", "bfloat16"] as const).map((precision) => {
+      const milliseconds = timeTraining(device, precision, model);
+      return { model, precision, batch, milliseconds, imagesPerSecond: (batch * 1000) / milliseconds };
+    }),
+  );
   const inference = [1, batch].map((count) => {
     const milliseconds = timeInference(device, count);
     return { batch: count, milliseconds, imagesPerSecond: (count * 1000) / milliseconds };

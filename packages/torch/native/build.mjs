@@ -29,6 +29,7 @@ function compilerFlags(libtorch) {
     `-D_GLIBCXX_USE_CXX11_ABI=${libtorch.cxx11Abi ? 1 : 0}`,
     "-DNODE_GYP_MODULE_NAME=bridge",
     ...(libtorch.onednn ? ["-DYOLOV9_ONEDNN"] : []),
+    ...(libtorch.cudaHeaders ? ["-DYOLOV9_CUDA", "-isystem", libtorch.cudaHeaders] : []),
     "-isystem",
     nodeHeaders,
     // Naming /usr/include again would reorder the standard headers and break them.

@@ -1,14 +1,14 @@
 // Where libtorch is: $YOLOV9_LIBTORCH (a folder, or "python"), else a system package, else the `torch` of the user's python.
 // Finds headers and libraries; it neither builds nor loads anything.
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 /** As YOLOV9_LIBTORCH: Python's torch, although there is a system package, which has no CUDA. */
 const PYTHON = "python";
 
 /**
- * @typedef {{ source: string, includes: string[], libraries: string, cxx11Abi: boolean, cxxStandard: string, cuda: boolean, onednn: boolean }} Libtorch
+ * @typedef {{ source: string, includes: string[], libraries: string, cxx11Abi: boolean, cxxStandard: string, cuda: boolean, cudaHeaders: string | undefined, onednn: boolean }} Libtorch
  * @typedef {{ found: Libtorch | undefined, tried: string[] }} Search
  */
 
@@ -17,7 +17,7 @@ export function findLibtorch(environment = process.env) {
   const tried = [];
   for (const candidate of candidates(environment, tried)) {
     tried.push(`${candidate.source}: ${candidate.root}`);
-    const found = inspect(candidate);
+    const found = inspect(candidate, environment);
     if (found) return { found, tried };
   }
   return { found: undefined, tried };
@@ -61,7 +61,7 @@ function pythonTorch() {
   }
 }
 
-function inspect({ source, root, cxx11Abi }) {
+function inspect({ source, root, cxx11Abi }, environment) {
   const includes = [join(root, "include"), join(root, "include/torch/csrc/api/include")];
   const libraries = ["lib", "lib64", "lib/x86_64-linux-gnu", "lib/aarch64-linux-gnu"]
     .map((folder) => join(root, folder))
@@ -76,8 +76,20 @@ function inspect({ source, root, cxx11Abi }) {
     cxx11Abi: cxx11Abi ?? true,
     cxxStandard: standardFor(header),
     cuda,
+    cudaHeaders: cuda ? findCudaHeaders(root, environment) : undefined,
     onednn: hasOneDnn(source, includes[0], libraries),
   };
+}
+
+/** CUDA's own headers, without which graphs cannot be recorded: of an installation, or of the Python packages that torch depends on. */
+function findCudaHeaders(root, { CUDA_HOME }) {
+  const packages = join(root, "..", "nvidia");
+  const folders = [
+    ...(CUDA_HOME ? [join(CUDA_HOME, "include")] : []),
+    "/usr/local/cuda/include",
+    ...(existsSync(packages) ? readdirSync(packages).map((name) => join(packages, name, "include")) : []),
+  ];
+  return folders.find((folder) => existsSync(join(folder, "cuda_runtime_api.h")));
 }
 
 /** Whether oneDNN can be called directly: only the one that a system's libtorch itself is linked to, in the version written for. */

@@ -4,6 +4,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
+#include <torch/version.h>
 
 #include <algorithm>
 #include <vector>
@@ -207,15 +208,85 @@ void sgdStep(at::TensorList parameters, at::TensorList momenta, const c10::List<
   countChange(moved.averages);
 }
 
-/// Frees the gradients of all parameters.
+/// Frees the gradients of all parameters. On a GPU they are filled with zeros where they are: a recorded graph knows their place.
 void clearGradients(at::TensorList parameters) {
-  for (const at::Tensor& parameter : parameters) parameter.mutable_grad() = at::Tensor();
+  std::vector<at::Tensor> kept;
+  for (const at::Tensor& parameter : parameters) {
+    if (parameter.is_cuda() && parameter.grad().defined()) {
+      kept.push_back(parameter.grad());
+    } else {
+      parameter.mutable_grad() = at::Tensor();
+    }
+  }
+  const at::NoGradGuard noGrad;
+  if (!kept.empty()) at::_foreach_zero_(kept);
 }
+
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 3)
+
+/// The gradient as the kernels that take many tensors want it: with its parameter's very strides, even those of dimensions of one element.
+at::Tensor gradientLike(const at::Tensor& parameter) {
+  const at::Tensor& gradient = parameter.grad();
+  if (gradient.strides() == parameter.strides()) return gradient;
+  if (!sameLayout(parameter, gradient)) return at::empty_like(parameter).copy_(gradient);
+  return gradient.as_strided(parameter.sizes(), parameter.strides());
+}
+
+/// [] float32, L2 norm of all gradients together; nothing waits for it.
+at::Tensor gradientNormOnDevice(at::TensorList parameters) {
+  const at::NoGradGuard noGrad;
+  std::vector<at::Tensor> gradients;
+  for (const at::Tensor& parameter : parameters) {
+    if (parameter.grad().defined()) gradients.push_back(gradientLike(parameter));
+  }
+  return gradients.empty() ? at::zeros({}) : at::stack(at::_foreach_norm(gradients, 2)).norm();
+}
+
+/// One step of SGD on one group, and averages that follow its parameters, without waiting for the gradients' norm: the device itself
+/// scales gradients longer than `maxNorm`, and leaves everything as it is where the norm is not finite.
+void sgdStepOnDevice(at::TensorList parameters, at::TensorList momenta, const c10::List<c10::optional<at::Tensor>>& averages, const at::Tensor& norm,
+                     double maxNorm, double clippingEpsilon, double lr, double momentum, double weightDecay, bool nesterov, double decay) {
+  const at::NoGradGuard noGrad;
+  std::vector<at::Tensor> moved, gradients, velocities, followers, leaders;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const c10::optional<at::Tensor> average = averages.get(i);
+    if (average) {
+      followers.push_back(*average);
+      leaders.push_back(parameters[i]);
+    }
+    if (!parameters[i].grad().defined()) continue;
+    moved.push_back(parameters[i]);
+    gradients.push_back(gradientLike(parameters[i]));
+    velocities.push_back(momenta[i]);
+  }
+  if (!moved.empty()) {
+    const at::Tensor divisor = (norm + clippingEpsilon).div(maxNorm).clamp_min(1).to(at::kFloat);
+    const at::Tensor notFinite = at::isfinite(norm).logical_not().to(at::kFloat);
+    at::_fused_sgd_(moved, gradients, velocities, weightDecay, momentum, lr, 0, nesterov, false, false, divisor, notFinite);
+  }
+  if (!followers.empty()) at::_foreach_lerp_(followers, leaders, 1 - decay);
+}
+
+#else
+
+at::Tensor gradientNormOnDevice(at::TensorList) { TORCH_CHECK(false, "training on a GPU needs libtorch 2.3 or newer"); }
+
+void sgdStepOnDevice(at::TensorList parameters, at::TensorList, const c10::List<c10::optional<at::Tensor>>&, const at::Tensor&, double, double, double,
+                     double, double, bool, double) {
+  gradientNormOnDevice(parameters);
+}
+
+#endif
 
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(yolov9, library) {
   library.def("gradient_norm(Tensor[] parameters, bool fused) -> float", gradientNorm);
+  library.def("gradient_norm_on_device(Tensor[] parameters) -> Tensor", gradientNormOnDevice);
+  library.def(
+      "sgd_step_on_device(Tensor[] parameters, Tensor[] momenta, Tensor?[] averages, Tensor norm, float max_norm, float clipping_epsilon, float lr, "
+      "float momentum, float weight_decay, bool nesterov, float decay) -> ()",
+      sgdStepOnDevice);
   library.def("clear_gradients(Tensor[] parameters) -> ()", clearGradients);
   library.def("follow(Tensor[] averages, Tensor[] sources, float decay, bool fused) -> ()", follow);
   library.def(

@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "cuda-graph.h"
 #include "handle.h"
 #include "scalar-types.h"
 
@@ -168,6 +169,7 @@ napi_value capabilities(napi_env env, const Arguments&) {
   check(env, napi_create_object(env, &object));
   setProperty(env, object, "version", fromString(env, TORCH_VERSION));
   setProperty(env, object, "cuda", fromBool(env, at::hasCUDA()));
+  setProperty(env, object, "cudaGraphs", fromBool(env, hasCudaGraphs()));
   setProperty(env, object, "mkldnn", fromBool(env, at::hasMKLDNN()));
   setProperty(env, object, "mkl", fromBool(env, at::hasMKL()));
   setProperty(env, object, "openmp", fromBool(env, at::hasOpenMP()));

@@ -28,6 +28,8 @@ export {
 } from "./runtime.js";
 export type { Capabilities, MemoryStatistics, OperatorTime } from "./native.js";
 
+export { CudaGraph, tuneCudaConvolutions } from "./cuda-graph.js";
+
 export { cpuMultipliesBfloat16, resolvePrecision, type Precision } from "./precision.js";
 
 // modules and optimisers

@@ -10,6 +10,11 @@ export interface TensorHandle {
   readonly [brand]: "TensorHandle";
 }
 
+/** A recorded graph of CUDA. */
+export interface GraphHandle {
+  readonly [brand]: "GraphHandle";
+}
+
 export interface OperatorSchema {
   overload: string;
   text: string;
@@ -29,6 +34,8 @@ export interface MemoryStatistics {
 export interface Capabilities {
   version: string;
   cuda: boolean;
+  /** Whether what a GPU is asked to do can be recorded. */
+  cudaGraphs: boolean;
   mkldnn: boolean;
   mkl: boolean;
   openmp: boolean;
@@ -82,6 +89,13 @@ export interface Bridge {
   startProfile(): void;
   stopProfile(): OperatorTime[];
   capabilities(): Capabilities;
+  /** The functions from here on are there only with `cudaGraphs`. */
+  beginRecording(): void;
+  endRecording(): GraphHandle;
+  abandonRecording(): void;
+  replayGraph(graph: GraphHandle): void;
+  disposeGraph(graph: GraphHandle): void;
+  tuneConvolutions(flag: boolean): void;
 }
 
 function load(): Bridge {

@@ -82,6 +82,7 @@ export type {
 // Training
 export {
   ExponentialMovingAverage,
+  openTrainingStep,
   loadCheckpoint,
   NonFiniteLossError,
   silentProgress,
@@ -94,6 +95,8 @@ export type {
   ProgressReporter,
   StepReport,
   TrainHooks,
+  TrainingBatch,
+  TrainingStep,
   TrainResult,
 } from "./train/index.js";
 

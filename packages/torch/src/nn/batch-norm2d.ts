@@ -50,12 +50,13 @@ export class BatchNorm2d extends Module {
     return statisticsFrozen ? 0 : this.momentum;
   }
 
-  countBatch(): void {
-    if (!statisticsFrozen) this.#uncounted++;
+  /** Counts batches whose statistics went into the running ones. */
+  countBatch(count = 1): void {
+    if (!statisticsFrozen) this.#uncounted += count;
   }
 
   #counted(): Tensor {
-    if (this.#uncounted > 0) this.#batches.add_(this.#uncounted).dispose();
+    if (this.#uncounted !== 0) this.#batches.add_(this.#uncounted).dispose();
     this.#uncounted = 0;
     return this.#batches;
   }

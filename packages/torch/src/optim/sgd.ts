@@ -39,15 +39,40 @@ export class SGD {
    * One update of every parameter that has a gradient; the formulas are torch.optim.SGD's. Gradients may be overwritten.
    * @returns the gradients' norm before clipping. When that is not finite, nothing was changed.
    */
-  step({ maxGradientNorm = Infinity, average }: StepOptions = {}): number {
+  step(options: StepOptions = {}): number {
+    if (this.#device !== "cpu") {
+      using norm = this.stepOnDevice(options);
+      return norm.item();
+    }
+    const { maxGradientNorm = Infinity, average } = options;
     const norm = callOperator("yolov9::gradient_norm", "", [[...this.#parameters], usesOwnKernels()]) as number;
     if (!Number.isFinite(norm)) return norm;
     const scale = Math.min(maxGradientNorm / (norm + CLIPPING_EPSILON), 1);
-    for (const group of this.groups) this.#update(group, scale, average);
+    for (const group of this.groups) {
+      const { lr, momentum, weightDecay, nesterov } = group;
+      const settings = [scale, lr, momentum, weightDecay, nesterov, average?.decay ?? 0, usesOwnKernels()];
+      callOperator("yolov9::sgd_step", "", [...this.#tensorsOf(group, average), ...settings]);
+    }
     if (average !== undefined) follow(without(average, this.#parameters));
     return norm;
   }
 
+  /**
+   * The same where the parameters are on a GPU, which is not waited for.
+   * @returns [] the norm
+   */
+  stepOnDevice({ maxGradientNorm = Infinity, average }: StepOptions = {}): Tensor {
+    const norm = callOperator("yolov9::gradient_norm_on_device", "", [[...this.#parameters]]) as Tensor;
+    for (const group of this.groups) {
+      const { lr, momentum, weightDecay, nesterov } = group;
+      const settings = [maxGradientNorm, CLIPPING_EPSILON, lr, momentum, weightDecay, nesterov, average?.decay ?? 0];
+      callOperator("yolov9::sgd_step_on_device", "", [...this.#tensorsOf(group, average), norm, ...settings]);
+    }
+    if (average !== undefined) follow(without(average, this.#parameters));
+    return norm;
+  }
+
+  /** Frees gradients; on a GPU fills them with zeros, where they lie. */
   zeroGrad(): void {
     callOperator("yolov9::clear_gradients", "", [[...this.#parameters]]);
   }
@@ -78,12 +103,15 @@ export class SGD {
     this.#momenta.clear();
   }
 
-  #update(group: ParameterGroup, scale: number, average: AverageUpdate | undefined): void {
-    const { parameters, lr, momentum, weightDecay, nesterov } = group;
+  get #device(): string {
+    const [first] = this.#parameters;
+    return first?.device ?? "cpu";
+  }
+
+  /** Parameters of a group, their momenta, and their averages where they have one. */
+  #tensorsOf({ parameters }: ParameterGroup, average: AverageUpdate | undefined) {
     const momenta = parameters.map((parameter) => this.#momentumOf(parameter));
-    const averages = parameters.map((parameter) => average?.averages.get(parameter));
-    const settings = [scale, lr, momentum, weightDecay, nesterov, average?.decay ?? 0, usesOwnKernels()];
-    callOperator("yolov9::sgd_step", "", [parameters, momenta, averages, ...settings]);
+    return [parameters, momenta, parameters.map((parameter) => average?.averages.get(parameter))];
   }
 
   /** A fresh buffer is zero: zero · momentum + gradient is the gradient, which PyTorch's first step starts from. */

@@ -83,7 +83,7 @@ export class AnchorGrid {
 }
 
 /** A centre counts as inside when it is farther than this from every side, in pixels. */
-const INSIDE_MARGIN = 1e-9;
+export const INSIDE_MARGIN = 1e-9;
 
 /** The first cell along one axis whose centre lies after `low`. */
 function firstCell(low: number, stride: number): number {

@@ -9,9 +9,9 @@ const ASPECT_FACTOR = 4 / Math.PI ** 2;
 
 /**
  * Complete IoU of matched boxes.
- * @param a [n, 4] x1 y1 x2 y2, any unit
- * @param b [n, 4] in the same unit as `a`
- * @returns [n], at most 1; smaller for boxes that are far apart
+ * @param a [..., 4] x1 y1 x2 y2, any unit
+ * @param b [..., 4] in the same unit as `a`; leading dimensions broadcast
+ * @returns [...], at most 1; smaller for boxes that are far apart
  */
 export function ciou(a: Tensor, b: Tensor): Tensor {
   const [ax1, ay1, ax2, ay2] = corners(a);
@@ -45,9 +45,9 @@ export function ciou(a: Tensor, b: Tensor): Tensor {
 }
 
 function corners(boxes: Tensor): [Tensor, Tensor, Tensor, Tensor] {
-  const [x1, y1, x2, y2] = boxes.unbind(1);
+  const [x1, y1, x2, y2] = boxes.unbind(-1);
   if (x1 === undefined || y1 === undefined || x2 === undefined || y2 === undefined) {
-    throw new Error(`ciou: boxes must be [n, 4], got [${boxes.shape.join(", ")}]`);
+    throw new Error(`ciou: boxes must be [..., 4], got [${boxes.shape.join(", ")}]`);
   }
   return [x1, y1, x2, y2];
 }

@@ -255,13 +255,14 @@ describe("DetectionLoss", () => {
     expect(() => compute(1, 0, 0.5, 0.5, 0.1, 0.1)).toThrow("targets row 0: image 1, but the batch has 1 images");
   });
 
-  it("leaves no tensor behind but the total", () => {
+  it("leaves no tensor behind but the total and its terms", () => {
     const loss = new DetectionLoss(shape);
     const lead = levels(2, 1);
     const before = memory().undisposedTensors;
-    const { total } = loss.compute({ lead, auxiliaries: [] }, targets(2, ...SOME));
-    expect(memory().undisposedTensors).toBe(before + 1);
+    const { total, terms } = loss.compute({ lead, auxiliaries: [] }, targets(2, ...SOME));
+    expect(memory().undisposedTensors).toBe(before + 2);
     total.dispose();
+    terms.dispose();
     for (const level of lead) level.dispose();
   });
 });

@@ -6,11 +6,14 @@ import { scope, stack } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import type { DetectionModel } from "../model/detection-model.js";
 import type { Guidance } from "../model/guidance.js";
+import { assignDensely, type DenseAssignment } from "./dense-assignment.js";
+import { denseHeadLoss } from "./dense-head-loss.js";
+import { denseTargets } from "./dense-targets.js";
 import { assignAnchors, type Foreground } from "./foreground.js";
 import { headLoss, type HeadLoss } from "./head-loss.js";
 import { flatPredictions, type FlatPredictions, type HeadShape } from "./predictions.js";
 import { objectsOfImages, type Targets } from "./targets.js";
-import { TaskAlignedAssigner, type AssignerOptions, type ImageObjects } from "./task-aligned-assigner.js";
+import { TaskAlignedAssigner, type AssignerOptions } from "./task-aligned-assigner.js";
 
 /** Factors of the three terms. */
 export interface LossGains {
@@ -40,10 +43,26 @@ export interface DetectionLossOptions extends HeadShape {
 /** The three terms as numbers, gains and auxiliary heads included, so that their sum times the batch is the total. */
 export type LossItems = LossGains;
 
-export interface LossResult {
+/** What a batch loses. */
+export class LossResult {
   /** Scalar to call backward on: the weighted sum of the terms times the number of images. */
   readonly total: Tensor;
-  readonly items: LossItems;
+  /** [3] box, classes and distribution without a gradient, gains and auxiliary heads included. */
+  readonly terms: Tensor;
+
+  constructor(total: Tensor, terms: Tensor) {
+    this.total = total;
+    this.terms = terms;
+  }
+
+  /** The terms as numbers; a GPU is waited for. */
+  get items(): LossItems {
+    return lossItems(Array.from(this.terms.toArray(), Number));
+  }
+}
+
+export function lossItems([box, cls, dfl]: readonly number[]): LossItems {
+  return { box: box!, cls: cls!, dfl: dfl! };
 }
 
 export const DEFAULT_GAINS: LossGains = { box: 7.5, cls: 0.5, dfl: 1.5 };
@@ -52,10 +71,16 @@ const DEFAULT_AUXILIARY_WEIGHT = 0.25;
 /** Anchors that an object may claim in a head whose boxes are used without suppression. */
 const ONE_TO_ONE = 1;
 
+/** A way to choose what anchors learn and to tell what a head loses by it. */
+interface Method<Assignment> {
+  assign(predictions: FlatPredictions, assigner: TaskAlignedAssigner): Assignment;
+  loss(predictions: FlatPredictions, assignment: Assignment): HeadLoss;
+}
+
 /** The assignments of all heads of a batch. */
-interface Guided {
-  readonly lead: Foreground;
-  readonly auxiliaries: readonly Foreground[];
+interface Guided<Assignment> {
+  readonly lead: Assignment;
+  readonly auxiliaries: readonly Assignment[];
 }
 
 export class DetectionLoss {
@@ -92,30 +117,55 @@ export class DetectionLoss {
     return start + (end - start) * this.#progress;
   }
 
-  /** @throws Error when a target names a class or an image that does not exist */
+  /**
+   * On the CPU the assigner looks only at anchors inside boxes and the loss only at those that were assigned; elsewhere everything
+   * happens on whole tensors.
+   * @throws Error when a target names a class or an image that does not exist
+   */
   compute(outputs: DetectionOutputs, targets: Targets): LossResult {
-    return scope(() => {
-      const objects = objectsOfImages(targets, this.#shape.classCount);
-      const lead = flatPredictions(outputs.lead, this.#shape);
-      const auxiliaries = outputs.auxiliaries.map((levels) => flatPredictions(levels, this.#shape));
-      const guided = this.#assign(lead, auxiliaries, objects);
-      const ofHead = (predictions: FlatPredictions, foreground: Foreground): Tensor =>
-        this.#terms(headLoss(predictions, foreground, this.#shape.regMax));
-      const terms = auxiliaries.reduce(
-        (sum, predictions, i) => sum.add(ofHead(predictions, guided.auxiliaries[i]!).mul(this.auxiliaryWeight)),
-        ofHead(lead, guided.lead),
-      );
-      const [box, cls, dfl] = terms.detach().toArray();
-      return {
-        total: terms.sum().mul(targets.imageCount),
-        items: { box: Number(box), cls: Number(cls), dfl: Number(dfl) },
-      };
+    const { device } = outputs.lead[0]!;
+    const { classCount, regMax } = this.#shape;
+    if (device !== "cpu") return this.computeDense(outputs, denseTargets(targets, classCount, device));
+    const objects = objectsOfImages(targets, classCount);
+    return this.#compute<Foreground>(outputs, {
+      assign: (predictions, assigner) => assignAnchors(predictions, objects, assigner, this.#shape),
+      loss: (predictions, foreground) => headLoss(predictions, foreground, regMax),
     });
   }
 
-  #assign(lead: FlatPredictions, auxiliaries: readonly FlatPredictions[], objects: readonly ImageObjects[]): Guided {
-    const by = (predictions: FlatPredictions, assigner = this.assigner): Foreground =>
-      assignAnchors(predictions, objects, assigner, this.#shape);
+  /**
+   * The same without anything that a device must be waited for, on any device.
+   * @param objects [B, G, 5] from `denseTargets`
+   */
+  computeDense(outputs: DetectionOutputs, objects: Tensor): LossResult {
+    return this.#compute<DenseAssignment>(outputs, {
+      assign: (predictions, assigner) => assignDensely(predictions, objects, assigner, this.#shape),
+      loss: (predictions, assignment) => denseHeadLoss(predictions, assignment, this.#shape.regMax),
+    });
+  }
+
+  #compute<Assignment>(outputs: DetectionOutputs, method: Method<Assignment>): LossResult {
+    const { total, terms } = scope(() => {
+      const lead = flatPredictions(outputs.lead, this.#shape);
+      const auxiliaries = outputs.auxiliaries.map((levels) => flatPredictions(levels, this.#shape));
+      const guided = this.#guide(lead, auxiliaries, (...given) => method.assign(...given));
+      const ofHead = (predictions: FlatPredictions, assignment: Assignment): Tensor =>
+        this.#terms(method.loss(predictions, assignment));
+      const sum = auxiliaries.reduce(
+        (terms, predictions, i) => terms.add(ofHead(predictions, guided.auxiliaries[i]!).mul(this.auxiliaryWeight)),
+        ofHead(lead, guided.lead),
+      );
+      return { total: sum.sum().mul(outputs.lead[0]!.shape[0]!), terms: sum.detach() };
+    });
+    return new LossResult(total, terms);
+  }
+
+  #guide<Assignment>(
+    lead: FlatPredictions,
+    auxiliaries: readonly FlatPredictions[],
+    assign: Method<Assignment>["assign"],
+  ): Guided<Assignment> {
+    const by = (predictions: FlatPredictions, assigner = this.assigner): Assignment => assign(predictions, assigner);
     switch (this.#guidance) {
       case "independent":
         return { lead: by(lead), auxiliaries: auxiliaries.map((predictions) => by(predictions)) };

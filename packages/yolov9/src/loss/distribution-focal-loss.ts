@@ -6,7 +6,7 @@ import { arange } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 
 /** Distances stay this far below the last bin, so that both of their neighbours exist. */
-const LAST_BIN_MARGIN = 0.01;
+export const LAST_BIN_MARGIN = 0.01;
 
 /**
  * The distribution over the two bins next to each distance.

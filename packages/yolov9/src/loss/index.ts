@@ -1,13 +1,13 @@
 /** The training loss: targets and raw model output in, one scalar with a gradient out. */
-export { DEFAULT_GAINS, DetectionLoss, lossOfModel } from "./detection-loss.js";
+export { DEFAULT_GAINS, DetectionLoss, lossItems, lossOfModel, LossResult } from "./detection-loss.js";
 export type {
   AuxiliaryWeight,
   DetectionLossOptions,
   DetectionOutputs,
   LossGains,
   LossItems,
-  LossResult,
 } from "./detection-loss.js";
+export { DENSE_COLUMNS, denseRows, denseTargets, roomForObjects } from "./dense-targets.js";
 export { TaskAlignedAssigner } from "./task-aligned-assigner.js";
 export type { Assignment, AssignerOptions, ImageObjects, ImagePredictions } from "./task-aligned-assigner.js";
 export { AnchorGrid } from "./anchor-grid.js";

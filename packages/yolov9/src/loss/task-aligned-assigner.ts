@@ -62,7 +62,8 @@ export interface Positive {
 const DEFAULT_TOPK = 10;
 const DEFAULT_ALPHA = 0.5;
 const DEFAULT_BETA = 6;
-const EPSILON = 1e-9;
+/** Keeps scores of an object whose metrics are all zero finite. */
+export const METRIC_EPSILON = 1e-9;
 
 export class TaskAlignedAssigner {
   readonly topk: number;
@@ -201,7 +202,7 @@ export class TaskAlignedAssigner {
       anchors: positives.map(({ anchor }) => anchor),
       objects: positives.map(({ object }) => object),
       scores: positives.map(
-        ({ object, metric }) => (metric * largestOverlap[object]!) / (largestMetric[object]! + EPSILON),
+        ({ object, metric }) => (metric * largestOverlap[object]!) / (largestMetric[object]! + METRIC_EPSILON),
       ),
     };
   }

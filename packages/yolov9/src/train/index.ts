@@ -10,6 +10,8 @@ export type { CheckpointState, LoadedCheckpoint } from "./checkpoint.js";
 export { transferWeights } from "./transfer.js";
 // Parts
 export { learningRateFactor, stepSettings, warmupIterations } from "./schedule.js";
+export { openTrainingStep } from "./open-training-step.js";
+export type { BatchFigures, Trained, TrainingBatch, TrainingStep } from "./training-step.js";
 export { ExponentialMovingAverage } from "./ema.js";
 export { applySettings, parameterGroups } from "./parameter-groups.js";
 export type { ParameterGroups } from "./parameter-groups.js";

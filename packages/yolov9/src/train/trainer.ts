@@ -3,8 +3,7 @@
  * stands is in training-state.ts; this file drives it with the data of a run.
  */
 import { availableParallelism } from "node:os";
-import { scope, setNumThreads, tensor, unitImages } from "@yolov9/torch";
-import type { Tensor } from "@yolov9/torch";
+import { setNumThreads } from "@yolov9/torch";
 import type { TrainConfig } from "../config/index.js";
 import type { Batch, Loader } from "../data/index.js";
 import { problemText } from "../data/index.js";
@@ -26,7 +25,9 @@ import { newRunFolder, resumedRunFolder } from "./run-folder.js";
 import type { RunFolder } from "./run-folder.js";
 import { settle, stepSettings, warmupNotice } from "./schedule.js";
 import type { SettledConfig, StepSettings } from "./schedule.js";
+import { openTrainingStep } from "./open-training-step.js";
 import { NO_LOSSES, scaledLosses, sumOfLosses, trainingLoss } from "./training-loss.js";
+import type { TrainingStep } from "./training-step.js";
 import { TrainingState } from "./training-state.js";
 
 /** One batch that was trained on. */
@@ -93,6 +94,10 @@ export async function train(config: TrainConfig, hooks: TrainHooks = {}): Promis
   }
 }
 
+/** On a GPU. */
+const BATCHES_PER_READING = 16;
+const MOST_WORKERS = 16;
+
 class Trainer {
   readonly #config: SettledConfig;
   readonly #state: TrainingState;
@@ -103,7 +108,11 @@ class Trainer {
   readonly #trainLoader: Loader;
   readonly #valLoader: Loader;
   readonly #loss: DetectionLoss;
-  readonly #coreSplit: CoreSplitMeter;
+  readonly #step: TrainingStep;
+  /** A GPU works ahead of the program, which waits for it when it reads figures. */
+  readonly #batchesPerReading: number;
+  /** Undefined on a GPU, which leaves the cores to the loader. */
+  readonly #coreSplit: CoreSplitMeter | undefined;
 
   private constructor(state: TrainingState, folder: RunFolder, data: RunData, hooks: TrainHooks) {
     const { config, model } = state;
@@ -115,7 +124,15 @@ class Trainer {
     this.#progress = hooks.progress ?? new Progress(config.epochs);
     [this.#trainLoader, this.#valLoader] = loaders(config, data);
     this.#loss = trainingLoss(config, model);
-    this.#coreSplit = new CoreSplitMeter(availableParallelism(), this.#trainLoader.batchCount);
+    this.#step = openTrainingStep(state, this.#loss, (line) => this.#progress.note(line));
+    if (state.device === "cpu") {
+      this.#batchesPerReading = 1;
+      this.#coreSplit = new CoreSplitMeter(availableParallelism(), this.#trainLoader.batchCount);
+    } else {
+      this.#batchesPerReading = BATCHES_PER_READING;
+      this.#coreSplit = undefined;
+      this.#trainLoader.workers = config.workers ?? Math.min(Math.max(availableParallelism() - 1, 1), MOST_WORKERS);
+    }
   }
 
   /** A new run in a new folder. */
@@ -176,6 +193,7 @@ class Trainer {
   async close(): Promise<void> {
     this.#progress.stop();
     await Promise.all([this.#trainLoader.close(), this.#valLoader.close()]);
+    this.#step.dispose();
     this.#state.dispose();
   }
 
@@ -197,12 +215,16 @@ class Trainer {
     for await (const batch of made) {
       const begun = performance.now();
       const stepped = this.#trainBatch(batch);
-      this.#splitCores(batch, performance.now() - begun);
       images += batch.batchSize;
-      this.#showStep(images, (performance.now() - start) / 1000);
+      if (counters.batch % this.#batchesPerReading === 0 || counters.batch >= batches) {
+        this.#readFigures();
+        this.#showStep(images, (performance.now() - start) / 1000);
+      }
+      this.#splitCores(batch, performance.now() - begun);
       // Between steps there are gradients that a checkpoint would lose.
       if (interrupt.aborted && stepped) break;
     }
+    this.#readFigures();
     const seconds = (performance.now() - start) / 1000;
     return { complete: counters.batch >= batches && !interrupt.aborted, images, seconds };
   }
@@ -210,7 +232,7 @@ class Trainer {
   /** Once enough is measured, shares the cores between loader and libtorch as far as the configuration leaves it open. */
   #splitCores({ makingMs, batchSize }: Batch, trainingMs: number): void {
     const { workers, threads } = this.#config;
-    if (workers !== undefined && threads !== 0) return;
+    if (this.#coreSplit === undefined || (workers !== undefined && threads !== 0)) return;
     const split = this.#coreSplit.record(makingMs, trainingMs, batchSize);
     if (split === undefined) return;
     if (workers === undefined) this.#trainLoader.workers = split.workers;
@@ -226,51 +248,36 @@ class Trainer {
     const { counters, groups } = this.#state;
     const settings = this.#settingsAt(counters.iteration);
     applySettings(groups, settings);
-    const losses = this.#backward(batch);
+    this.#step.backward(batch);
     const stepped = counters.iteration - counters.lastStep >= settings.accumulate;
-    const gradientNorm = stepped ? this.#step() : undefined;
-    if (stepped) counters.lastStep = counters.iteration;
-    this.#hooks.onStep?.({ iteration: counters.iteration, epoch: counters.epoch, losses, gradientNorm });
+    if (stepped) {
+      this.#step.update();
+      counters.lastStep = counters.iteration;
+    }
     counters.iteration++;
     counters.batch++;
-    counters.losses = sumOfLosses(counters.losses, losses);
     return stepped;
+  }
+
+  /** Books what was found of the batches since the last time. */
+  #readFigures(): void {
+    const { counters } = this.#state;
+    for (const { iteration, losses, gradientNorm } of this.#step.read()) {
+      this.#assertFinite(losses.box + losses.cls + losses.dfl, "loss", iteration);
+      if (gradientNorm !== undefined) this.#assertFinite(gradientNorm, "gradient norm", iteration);
+      this.#hooks.onStep?.({ iteration, epoch: counters.epoch, losses, gradientNorm });
+      counters.losses = sumOfLosses(counters.losses, losses);
+    }
   }
 
   #settingsAt(iteration: number): StepSettings {
     return stepSettings(iteration, this.#state.counters.epoch, this.#trainLoader.batchCount, this.#config);
   }
 
-  /** Adds the gradients of one batch. */
-  #backward(batch: Batch): LossItems {
-    return scope(() => {
-      const outputs = this.#state.model.forward(this.#upload(batch));
-      const { total, items } = this.#loss.compute(outputs, batch.targets);
-      this.#assertFinite(items.box + items.cls + items.dfl, "loss");
-      total.backward();
-      return items;
-    });
-  }
-
-  /** Bytes to [B, 3, H, W] in 0 … 1, on the model's device and in the precision of the pass. */
-  #upload({ images, batchSize, height, width }: Batch): Tensor {
-    const { device, precision } = this.#state;
-    const bytes = tensor(images, { shape: [batchSize, 3, height, width], device });
-    return unitImages(bytes, precision);
-  }
-
-  /** Clips the gradients, moves the weights and the average. @returns the gradients' norm before */
-  #step(): number {
-    const { optimizer, ema } = this.#state;
-    const norm = optimizer.step({ maxGradientNorm: this.#config.clipNorm, average: ema.nextUpdate() });
-    this.#assertFinite(norm, "gradient norm");
-    optimizer.zeroGrad();
-    return norm;
-  }
-
-  #assertFinite(value: number, what: string): void {
+  #assertFinite(value: number, what: string, iteration: number): void {
     if (Number.isFinite(value)) return;
-    const { iteration, epoch, batch } = this.#state.counters;
+    const { epoch } = this.#state.counters;
+    const batch = iteration - epoch * this.#trainLoader.batchCount;
     throw new NonFiniteLossError(
       `the ${what} is ${value} at step ${iteration} (epoch ${epoch + 1}, batch ${batch + 1}); ` +
         `the checkpoint of epoch ${epoch} in ${this.#folder.path} is kept. ` +
