@@ -26,6 +26,7 @@ import {
   openTrainingStep,
   type DetectionModel,
   type Targets,
+  type BatchFigures,
   type TrainingBatch,
 } from "yolov9";
 import { seededRandom } from "./random.js";
@@ -145,8 +146,9 @@ function batchOf(count: number, size: number): TrainingBatch {
   return { images, batchSize: count, width: size, height: size, targets: randomTargets(count, size) };
 }
 
-/** Milliseconds of a training step: images to the device, forward, loss, backward, optimiser and moving average. */
-function timeTraining(device: string, precision: Precision, model: string): number {
+/** A model in training, and what does its steps: recorded as a CUDA graph where `recorded` and the device allow it. */
+function openSteps(device: string, precision: Precision, model: string, recorded: boolean) {
+  process.env.YOLOV9_CUDA_GRAPHS = recorded ? "on" : "off";
   const build = () =>
     buildModel(loadModelSpec(model), { classCount: CLASSES }).to({ device, memoryFormat: "channels_last" });
   manualSeed(2);
@@ -154,25 +156,50 @@ function timeTraining(device: string, precision: Precision, model: string): numb
   const parameters = trained.parameters().map(([, parameter]) => parameter);
   const optimizer = new SGD([{ parameters, lr: 1e-4, momentum: 0.9, weightDecay: 5e-4, nesterov: true }]);
   const ema = new ExponentialMovingAverage(trained, build(), { decay: 0.9999 });
-  const config = { clipNorm: 10, multiScale: 0 };
-  const state = { model: trained, optimizer, ema, device, precision, counters: { iteration: 0 }, config };
-  const step = openTrainingStep(state, lossOfModel(trained), (line) => {
+  const state = { model: trained, optimizer, ema, device, precision, counters: { iteration: 0 }, config: { clipNorm: 10 } }; // prettier-ignore
+  const note = (line: string) => {
     console.error(line);
-  });
-  const batch = batchOf(Number(flags.batch), Number(flags.imgsz));
-  const run = (count: number): number => {
-    const start = performance.now();
-    for (let i = 0; i < count; i++) {
-      step.backward(batch);
-      step.update();
-    }
-    step.read();
-    return (performance.now() - start) / count;
   };
-  run(WARM_UP_STEPS);
-  const times = Array.from({ length: 3 }, () => run(Number(flags.steps)));
-  step.dispose();
-  for (const each of [optimizer, ema.model, trained]) each.dispose();
+  const step = openTrainingStep(state, lossOfModel(trained), note);
+  return {
+    run: (batch: TrainingBatch, count: number): BatchFigures[] => {
+      for (let i = 0; i < count; i++) {
+        step.backward(batch);
+        step.update();
+      }
+      return step.read();
+    },
+    close: () => {
+      for (const each of [step, optimizer, ema.model, trained]) each.dispose();
+    },
+  };
+}
+
+/** Losses of some steps, recorded and not. */
+function compareRecorded(device: string): Difference[] {
+  const batch = batchOf(COMPARED.batch, COMPARED.size);
+  const [plain, recorded] = [false, true].map((record) => {
+    const steps = openSteps(device, "float32", flags.model, record);
+    const figures = steps.run(batch, WARM_UP_STEPS);
+    steps.close();
+    return figures.map(({ losses }) => losses.box + losses.cls + losses.dfl);
+  });
+  const relative = Math.max(...plain!.map((loss, i) => Math.abs(recorded![i]! - loss) / loss));
+  return [{ name: "losses of recorded steps", relative, ok: relative <= STEP_TOLERANCE }];
+}
+
+/** Milliseconds of a training step: images to the device, forward, loss, backward, optimiser and moving average. */
+function timeTraining(device: string, precision: Precision, model: string, recorded: boolean): number {
+  const steps = openSteps(device, precision, model, recorded);
+  const batch = batchOf(Number(flags.batch), Number(flags.imgsz));
+  const count = Number(flags.steps);
+  steps.run(batch, WARM_UP_STEPS);
+  const times = Array.from({ length: 3 }, () => {
+    const start = performance.now();
+    steps.run(batch, count);
+    return (performance.now() - start) / count;
+  });
+  steps.close();
   return median(times);
 }
 
@@ -199,12 +226,15 @@ function timed(body: () => void): number {
 function main(): void {
   const device = resolveDevice(flags.device);
   const operatorDifferences = compareOperators(device);
-  const stepDifferences = compareStep(device);
+  const stepDifferences = [...compareStep(device), ...compareRecorded(device)];
   const batch = Number(flags.batch);
   const training = flags.models.split(",").flatMap((model) =>
     (["float32", "bfloat16"] as const).map((precision) => {
-      const milliseconds = timeTraining(device, precision, model);
-      return { model, precision, batch, milliseconds, imagesPerSecond: (batch * 1000) / milliseconds };
+      const [milliseconds, notRecorded] = [true, false].map((recorded) =>
+        timeTraining(device, precision, model, recorded),
+      );
+      const imagesPerSecond = (batch * 1000) / milliseconds!;
+      return { model, precision, batch, milliseconds, notRecorded, imagesPerSecond };
     }),
   );
   const inference = [1, batch].map((count) => {

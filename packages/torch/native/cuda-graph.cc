@@ -4,7 +4,7 @@
 #include "cuda-graph.h"
 
 #if defined(YOLOV9_CUDA)
-#include <ATen/Context.h>
+#include <ATen/ATen.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
@@ -119,12 +119,6 @@ napi_value disposeGraph(napi_env env, const Arguments& arguments) {
   return undefined(env);
 }
 
-/// Lets cuDNN try which of its kernels is fastest for every shape that it meets.
-napi_value tuneConvolutions(napi_env env, const Arguments& arguments) {
-  at::globalContext().setBenchmarkCuDNN(toBool(env, arguments[0]));
-  return undefined(env);
-}
-
 }  // namespace
 
 bool hasCudaGraphs() { return at::hasCUDA(); }
@@ -135,7 +129,6 @@ void defineCudaGraphs(napi_env env, napi_value exports) {
   define<abandonRecording>(env, exports, "abandonRecording");
   define<replayGraph>(env, exports, "replayGraph");
   define<disposeGraph>(env, exports, "disposeGraph");
-  define<tuneConvolutions>(env, exports, "tuneConvolutions");
 }
 
 #else

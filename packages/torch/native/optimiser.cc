@@ -208,18 +208,9 @@ void sgdStep(at::TensorList parameters, at::TensorList momenta, const c10::List<
   countChange(moved.averages);
 }
 
-/// Frees the gradients of all parameters. On a GPU they are filled with zeros where they are: a recorded graph knows their place.
+/// Frees the gradients of all parameters.
 void clearGradients(at::TensorList parameters) {
-  std::vector<at::Tensor> kept;
-  for (const at::Tensor& parameter : parameters) {
-    if (parameter.is_cuda() && parameter.grad().defined()) {
-      kept.push_back(parameter.grad());
-    } else {
-      parameter.mutable_grad() = at::Tensor();
-    }
-  }
-  const at::NoGradGuard noGrad;
-  if (!kept.empty()) at::_foreach_zero_(kept);
+  for (const at::Tensor& parameter : parameters) parameter.mutable_grad() = at::Tensor();
 }
 
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 3)
@@ -232,48 +223,54 @@ at::Tensor gradientLike(const at::Tensor& parameter) {
   return gradient.as_strided(parameter.sizes(), parameter.strides());
 }
 
-/// [] float32, L2 norm of all gradients together; nothing waits for it.
-at::Tensor gradientNormOnDevice(at::TensorList parameters) {
+/// sums += gradients of the parameters, which are freed: many tensors a kernel, where autograd adds up one by one.
+void collectGradients(at::TensorList parameters, at::TensorList sums) {
+  TORCH_CHECK(sums.size() == parameters.size(), "collect_gradients takes as many sums as parameters");
   const at::NoGradGuard noGrad;
-  std::vector<at::Tensor> gradients;
-  for (const at::Tensor& parameter : parameters) {
-    if (parameter.grad().defined()) gradients.push_back(gradientLike(parameter));
+  std::vector<at::Tensor> gradients, targets;
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    if (!parameters[i].grad().defined()) continue;
+    gradients.push_back(gradientLike(parameters[i]));
+    targets.push_back(sums[i]);
+    parameters[i].mutable_grad() = at::Tensor();
   }
+  if (!gradients.empty()) at::_foreach_add_(targets, gradients);
+}
+
+/// [] float32, L2 norm of all gradients together; nothing waits for it.
+at::Tensor gradientNormOnDevice(at::TensorList gradients) {
+  const at::NoGradGuard noGrad;
   return gradients.empty() ? at::zeros({}) : at::stack(at::_foreach_norm(gradients, 2)).norm();
 }
 
 /// One step of SGD on one group, and averages that follow its parameters, without waiting for the gradients' norm: the device itself
 /// scales gradients longer than `maxNorm`, and leaves everything as it is where the norm is not finite.
-void sgdStepOnDevice(at::TensorList parameters, at::TensorList momenta, const c10::List<c10::optional<at::Tensor>>& averages, const at::Tensor& norm,
+void sgdStepOnDevice(at::TensorList parameters, at::TensorList gradients, at::TensorList momenta, const c10::List<c10::optional<at::Tensor>>& averages, const at::Tensor& norm,
                      double maxNorm, double clippingEpsilon, double lr, double momentum, double weightDecay, bool nesterov, double decay) {
+  if (parameters.empty()) return;
   const at::NoGradGuard noGrad;
-  std::vector<at::Tensor> moved, gradients, velocities, followers, leaders;
+  const at::Tensor divisor = (norm + clippingEpsilon).div(maxNorm).clamp_min(1).to(at::kFloat);
+  const at::Tensor notFinite = at::isfinite(norm).logical_not().to(at::kFloat);
+  at::_fused_sgd_(parameters, gradients, momenta, weightDecay, momentum, lr, 0, nesterov, false, false, divisor, notFinite);
+  std::vector<at::Tensor> followers, leaders;
   for (size_t i = 0; i < parameters.size(); ++i) {
     const c10::optional<at::Tensor> average = averages.get(i);
-    if (average) {
-      followers.push_back(*average);
-      leaders.push_back(parameters[i]);
-    }
-    if (!parameters[i].grad().defined()) continue;
-    moved.push_back(parameters[i]);
-    gradients.push_back(gradientLike(parameters[i]));
-    velocities.push_back(momenta[i]);
-  }
-  if (!moved.empty()) {
-    const at::Tensor divisor = (norm + clippingEpsilon).div(maxNorm).clamp_min(1).to(at::kFloat);
-    const at::Tensor notFinite = at::isfinite(norm).logical_not().to(at::kFloat);
-    at::_fused_sgd_(moved, gradients, velocities, weightDecay, momentum, lr, 0, nesterov, false, false, divisor, notFinite);
+    if (!average) continue;
+    followers.push_back(*average);
+    leaders.push_back(parameters[i]);
   }
   if (!followers.empty()) at::_foreach_lerp_(followers, leaders, 1 - decay);
 }
 
 #else
 
+void collectGradients(at::TensorList, at::TensorList) { TORCH_CHECK(false, "training on a GPU needs libtorch 2.3 or newer"); }
+
 at::Tensor gradientNormOnDevice(at::TensorList) { TORCH_CHECK(false, "training on a GPU needs libtorch 2.3 or newer"); }
 
-void sgdStepOnDevice(at::TensorList parameters, at::TensorList, const c10::List<c10::optional<at::Tensor>>&, const at::Tensor&, double, double, double,
+void sgdStepOnDevice(at::TensorList, at::TensorList, at::TensorList, const c10::List<c10::optional<at::Tensor>>&, const at::Tensor&, double, double, double,
                      double, double, bool, double) {
-  gradientNormOnDevice(parameters);
+  TORCH_CHECK(false, "training on a GPU needs libtorch 2.3 or newer");
 }
 
 #endif
@@ -282,9 +279,10 @@ void sgdStepOnDevice(at::TensorList parameters, at::TensorList, const c10::List<
 
 TORCH_LIBRARY_FRAGMENT(yolov9, library) {
   library.def("gradient_norm(Tensor[] parameters, bool fused) -> float", gradientNorm);
-  library.def("gradient_norm_on_device(Tensor[] parameters) -> Tensor", gradientNormOnDevice);
+  library.def("collect_gradients(Tensor[] parameters, Tensor[] sums) -> ()", collectGradients);
+  library.def("gradient_norm_on_device(Tensor[] gradients) -> Tensor", gradientNormOnDevice);
   library.def(
-      "sgd_step_on_device(Tensor[] parameters, Tensor[] momenta, Tensor?[] averages, Tensor norm, float max_norm, float clipping_epsilon, float lr, "
+      "sgd_step_on_device(Tensor[] parameters, Tensor[] gradients, Tensor[] momenta, Tensor?[] averages, Tensor norm, float max_norm, float clipping_epsilon, float lr, "
       "float momentum, float weight_decay, bool nesterov, float decay) -> ()",
       sgdStepOnDevice);
   library.def("clear_gradients(Tensor[] parameters) -> ()", clearGradients);

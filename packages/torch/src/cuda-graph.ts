@@ -43,8 +43,3 @@ export class CudaGraph implements Disposable {
     this.dispose();
   }
 }
-
-/** Whether cuDNN tries which of its kernels is fastest for each shape that it meets: worth it where shapes stay the same. */
-export function tuneCudaConvolutions(flag: boolean): void {
-  if (bridge.capabilities().cudaGraphs) bridge.tuneConvolutions(flag);
-}

@@ -28,7 +28,7 @@ export {
 } from "./runtime.js";
 export type { Capabilities, MemoryStatistics, OperatorTime } from "./native.js";
 
-export { CudaGraph, tuneCudaConvolutions } from "./cuda-graph.js";
+export { CudaGraph } from "./cuda-graph.js";
 
 export { cpuMultipliesBfloat16, resolvePrecision, type Precision } from "./precision.js";
 

@@ -95,7 +95,6 @@ export interface Bridge {
   abandonRecording(): void;
   replayGraph(graph: GraphHandle): void;
   disposeGraph(graph: GraphHandle): void;
-  tuneConvolutions(flag: boolean): void;
 }
 
 function load(): Bridge {

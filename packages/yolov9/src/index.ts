@@ -90,6 +90,7 @@ export {
   transferWeights,
 } from "./train/index.js";
 export type {
+  BatchFigures,
   EpochResult,
   LoadedCheckpoint,
   ProgressReporter,

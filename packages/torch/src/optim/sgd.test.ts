@@ -1,5 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { follow, manualSeed, memory, noGrad, parameter, randn, scope, SGD, tensor, type Tensor } from "../index.js";
+import {
+  capabilities,
+  follow,
+  manualSeed,
+  memory,
+  noGrad,
+  parameter,
+  randn,
+  scope,
+  SGD,
+  tensor,
+  type Tensor,
+} from "../index.js";
 
 /** A parameter, its momentum and its average as torch.optim.SGD, clip_grad_norm_ and an averaged model treat them. */
 interface Reference {
@@ -160,6 +172,45 @@ describe("SGD", () => {
     };
     expect(run(true)).toEqual(run(false));
   });
+
+  const version = capabilities().version;
+  const [major = 0, minor = 0] = version.split(".").map(Number);
+  it.skipIf(major < 2 || (major === 2 && minor < 3))(
+    `steps as it does here where it must not wait for the norm (libtorch 2.3 or newer; here ${version})`,
+    () => {
+      const run = (step: "step" | "stepOnDevice", factor: number) => {
+        manualSeed(4);
+        const trained = [[8, 4, 3, 3], [6, 5, 1, 1], [17]].map((shape) => parameter(randn(shape)));
+        const resting = parameter(tensor([2]));
+        const averages = new Map([...trained, resting].map((each) => [each, each.detach().clone()]));
+        const optimiser = new SGD([
+          { parameters: trained.slice(0, 2), ...decayed },
+          { parameters: [...trained.slice(2), resting], ...plain, weightDecay: 0.1 },
+        ]);
+        const norms = [1, 2, 3].map((n) => {
+          scope(() => {
+            for (const each of trained)
+              each
+                .sin()
+                .mul(n * factor)
+                .sum()
+                .backward();
+          });
+          const norm = optimiser[step]({ maxGradientNorm: 3, average: { decay: 0.75, averages } });
+          optimiser.zeroGrad();
+          return typeof norm === "number" ? norm : norm.item();
+        });
+        return { norms, values: [...averages].flatMap(([each, average]) => [...each.toArray(), ...average.toArray()]) };
+      };
+      const [here, there] = [run("step", 1), run("stepOnDevice", 1)];
+      const all = ({ norms, values }: ReturnType<typeof run>) => [...norms, ...values].map(Number);
+      const difference = all(here).map((value, i) => Math.abs(value - all(there)[i]!));
+      expect(Math.max(...difference)).toBeLessThan(1e-5);
+      const infinite = run("stepOnDevice", Infinity);
+      expect(infinite.norms).not.toContain(here.norms[0]);
+      expect(infinite.values.every((value) => Number.isFinite(Number(value)))).toBe(true);
+    },
+  );
 
   it("leaves no tensor behind", () => {
     const x = parameter(tensor([1, 2, 3]));

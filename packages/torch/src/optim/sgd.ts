@@ -30,6 +30,9 @@ export class SGD {
   /** Momentum buffer of each parameter, in its memory layout; all are made at the first step. */
   readonly #momenta = new Map<Tensor, Tensor>();
 
+  /** On a GPU, gradients since `zeroGrad`. */
+  readonly #sums = new Map<Tensor, Tensor>();
+
   constructor(groups: readonly ParameterGroup[]) {
     this.groups = groups;
     this.#parameters = new Set(groups.flatMap(({ parameters }) => parameters));
@@ -58,23 +61,43 @@ export class SGD {
   }
 
   /**
-   * The same where the parameters are on a GPU, which is not waited for.
+   * On a GPU, after a backward pass: moves gradients to sums of the optimiser's own, many at once, whose place in memory stays. A
+   * parameter that never had a gradient is left alone by `step`.
+   */
+  collectGradients(): void {
+    for (const parameter of this.#parameters) {
+      if (!this.#sums.has(parameter) && parameter.grad !== undefined)
+        this.#sums.set(
+          parameter,
+          noGrad(() => parameter.zeros_like().keep()),
+        );
+    }
+    callOperator("yolov9::collect_gradients", "", [[...this.#sums.keys()], [...this.#sums.values()]]);
+  }
+
+  /**
+   * `step` where the parameters are on a GPU, which is not waited for.
    * @returns [] the norm
    */
   stepOnDevice({ maxGradientNorm = Infinity, average }: StepOptions = {}): Tensor {
-    const norm = callOperator("yolov9::gradient_norm_on_device", "", [[...this.#parameters]]) as Tensor;
+    this.collectGradients();
+    const norm = callOperator("yolov9::gradient_norm_on_device", "", [[...this.#sums.values()]]) as Tensor;
     for (const group of this.groups) {
+      const parameters = group.parameters.filter((parameter) => this.#sums.has(parameter));
+      const [, momenta, averages] = this.#tensorsOf({ ...group, parameters }, average);
+      const gradients = parameters.map((parameter) => this.#sums.get(parameter));
       const { lr, momentum, weightDecay, nesterov } = group;
       const settings = [maxGradientNorm, CLIPPING_EPSILON, lr, momentum, weightDecay, nesterov, average?.decay ?? 0];
-      callOperator("yolov9::sgd_step_on_device", "", [...this.#tensorsOf(group, average), norm, ...settings]);
+      callOperator("yolov9::sgd_step_on_device", "", [parameters, gradients, momenta, averages, norm, ...settings]);
     }
-    if (average !== undefined) follow(without(average, this.#parameters));
+    if (average !== undefined) follow(without(average, new Set(this.#sums.keys())));
     return norm;
   }
 
-  /** Frees gradients; on a GPU fills them with zeros, where they lie. */
+  /** Forgets all gradients. */
   zeroGrad(): void {
     callOperator("yolov9::clear_gradients", "", [[...this.#parameters]]);
+    if (this.#sums.size > 0) callOperator("aten::_foreach_zero_", "", [[...this.#sums.values()]]);
   }
 
   /** Momentum buffers as `group.index`, in a fixed order. */
@@ -99,8 +122,10 @@ export class SGD {
   }
 
   dispose(): void {
-    for (const momentum of this.#momenta.values()) momentum.dispose();
-    this.#momenta.clear();
+    for (const buffers of [this.#momenta, this.#sums]) {
+      for (const buffer of buffers.values()) buffer.dispose();
+      buffers.clear();
+    }
   }
 
   get #device(): string {

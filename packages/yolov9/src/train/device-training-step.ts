@@ -2,12 +2,12 @@
  * Training steps on a GPU, which is never waited for but where figures are read. Forward and backward pass of a kind of batch (its size,
  * and room for objects) are recorded as a CUDA graph once the kind has come back, and then run as a whole.
  */
-import { BatchNorm2d, CudaGraph, scope, stack, tensor, tuneCudaConvolutions, unitImages } from "@yolov9/torch";
+import { BatchNorm2d, CudaGraph, scope, stack, tensor, unitImages } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import { denseRows, DENSE_COLUMNS, lossItems, roomForObjects, type DetectionLoss } from "../loss/index.js";
 import type { BatchFigures, Trained, TrainingBatch, TrainingStep } from "./training-step.js";
 
-/** Batches of a kind that are done one kernel at a time, in which gradients get their place and cuDNN chooses its kernels. */
+/** Batches of a kind that are done one kernel at a time, in which sums of gradients get their place and cuDNN chooses its kernels. */
 const BATCHES_BEFORE_RECORDING = 3;
 
 /** Kinds of batches that are recorded at once; each holds memory. */
@@ -47,7 +47,6 @@ export class DeviceTrainingStep implements TrainingStep {
     this.#loss = loss;
     this.#note = note;
     this.#norms = trained.model.modules().flatMap(([, module]) => (module instanceof BatchNorm2d ? [module] : []));
-    tuneCudaConvolutions(trained.config.multiScale === 0);
   }
 
   backward(batch: TrainingBatch): void {
@@ -93,6 +92,7 @@ export class DeviceTrainingStep implements TrainingStep {
     const outputs = this.#trained.model.forward(unitImages(images, this.#trained.precision));
     const { total, terms } = this.#loss.computeDense(outputs, objects);
     total.backward();
+    this.#trained.optimizer.collectGradients();
     return terms;
   }
 

@@ -21,7 +21,7 @@ export interface BatchFigures {
 /** What a step works on. */
 export interface Trained extends Pick<TrainingState, "model" | "optimizer" | "ema" | "device" | "precision"> {
   readonly counters: Pick<Counters, "iteration">;
-  readonly config: Pick<SettledConfig, "clipNorm" | "multiScale">;
+  readonly config: Pick<SettledConfig, "clipNorm">;
 }
 
 /** Of a batch, what is trained on. */
