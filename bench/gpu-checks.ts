@@ -1,5 +1,5 @@
 // What a GPU is asked before it is trusted, as one JSON object: whether operators and a training step come to the same as on the
-// CPU, and how long steps take. `scripts/gpu.mjs` prepares a machine and starts this; with `--device cpu` it compares the CPU
+// CPU (`--part compare`), and how long steps and predictions take (`--part time`). `scripts/gpu.mjs` prepares a machine and starts this; with `--device cpu` it compares the CPU
 // with itself, which shows that the checks run.
 import { parseArgs } from "node:util";
 import {
@@ -8,7 +8,6 @@ import {
   capabilities,
   conv2d,
   manualSeed,
-  noGrad,
   rand,
   randn,
   resolveDevice,
@@ -20,10 +19,12 @@ import {
 } from "@yolov9/torch";
 import {
   buildModel,
+  deployed,
   ExponentialMovingAverage,
   loadModelSpec,
   lossOfModel,
   openTrainingStep,
+  TorchPredictor,
   type DetectionModel,
   type Targets,
   type BatchFigures,
@@ -40,6 +41,7 @@ const { values: flags } = parseArgs({
     imgsz: { type: "string", default: "640" },
     batch: { type: "string", default: "16" },
     steps: { type: "string", default: "20" },
+    part: { type: "string", default: "both" },
   },
 });
 
@@ -203,33 +205,35 @@ function timeTraining(device: string, precision: Precision, model: string, recor
   return median(times);
 }
 
-/** Median milliseconds of a forward pass with decoding, until the boxes are back. */
-function timeInference(device: string, batch: number): number {
+/** Median milliseconds of a deployed model's predictions, from bytes of images until boxes are back. */
+async function timeInference(device: string, precision: Precision, model: string, batchSize: number): Promise<number> {
   const size = Number(flags.imgsz);
-  const model = seededModel(device).eval();
-  const images = rand([batch, 3, size, size]).to({ device, memoryFormat: "channels_last" });
-  const time = timed(() => noGrad(() => void model.decode(model.forward(images).lead).toArray()));
-  images.dispose();
-  model.dispose();
-  return time;
-}
-
-function timed(body: () => void): number {
-  const times = Array.from({ length: WARM_UP_STEPS + Number(flags.steps) }, () => {
+  manualSeed(2);
+  const network = deployed(buildModel(loadModelSpec(model))).to({ device, memoryFormat: "channels_last" });
+  const predictor = new TorchPredictor(network, { precision, ownsModel: true });
+  const { images } = batchOf(batchSize, size);
+  const times: number[] = [];
+  for (let i = 0; i < WARM_UP_STEPS + Number(flags.steps); i++) {
     const start = performance.now();
-    scope(body);
-    return performance.now() - start;
-  });
+    await predictor.predict({ images, batchSize, width: size, height: size });
+    times.push(performance.now() - start);
+  }
+  await predictor.close();
   return median(times.slice(WARM_UP_STEPS));
 }
 
-function main(): void {
-  const device = resolveDevice(flags.device);
-  const operatorDifferences = compareOperators(device);
-  const stepDifferences = [...compareStep(device), ...compareRecorded(device)];
+const PRECISIONS = ["float32", "bfloat16"] as const;
+
+function compare(device: string) {
+  const operators = compareOperators(device);
+  const step = [...compareStep(device), ...compareRecorded(device)];
+  return { operators, step, ok: [...operators, ...step].every((each) => each.ok) };
+}
+
+async function time(device: string) {
   const batch = Number(flags.batch);
   const training = flags.models.split(",").flatMap((model) =>
-    (["float32", "bfloat16"] as const).map((precision) => {
+    PRECISIONS.map((precision) => {
       const [milliseconds, notRecorded] = [true, false].map((recorded) =>
         timeTraining(device, precision, model, recorded),
       );
@@ -237,20 +241,37 @@ function main(): void {
       return { model, precision, batch, milliseconds, notRecorded, imagesPerSecond };
     }),
   );
-  const inference = [1, batch].map((count) => {
-    const milliseconds = timeInference(device, count);
-    return { batch: count, milliseconds, imagesPerSecond: (count * 1000) / milliseconds };
-  });
+  process.env.YOLOV9_CUDA_GRAPHS = "on";
+  const inference = [];
+  for (const model of flags.models.split(",")) {
+    for (const precision of PRECISIONS) {
+      for (const count of [1, batch]) {
+        const milliseconds = await timeInference(device, precision, model, count);
+        inference.push({
+          model,
+          precision,
+          batch: count,
+          milliseconds,
+          imagesPerSecond: (count * 1000) / milliseconds,
+        });
+      }
+    }
+  }
+  return { training, inference };
+}
+
+async function main(): Promise<void> {
+  const device = resolveDevice(flags.device);
   const { version, cuda } = capabilities();
-  const ok = [...operatorDifferences, ...stepDifferences].every((each) => each.ok);
-  const libtorch = { version, cuda };
-  const report = { ...flags, libtorch, ok, operators: operatorDifferences, step: stepDifferences, training, inference };
+  const comparison = flags.part === "time" ? undefined : compare(device);
+  const times = flags.part === "compare" ? undefined : await time(device);
+  const report = { ...flags, libtorch: { version, cuda }, ...comparison, ...times };
   console.log(JSON.stringify(report, undefined, 2));
-  if (!ok) process.exitCode = 1;
+  if (comparison?.ok === false) process.exitCode = 1;
 }
 
 try {
-  main();
+  await main();
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
