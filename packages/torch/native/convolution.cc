@@ -8,6 +8,8 @@
 
 #include "activation.h"
 #include "channels-last.h"
+#include "convolution.h"
+#include "features.h"
 #include "onednn.h"
 #include "weight-gradient.h"
 
@@ -16,11 +18,6 @@ namespace bridge {
 namespace {
 
 using MaybeTensor = const c10::optional<at::Tensor>&;
-
-/// What distinguishes one convolution from another, apart from its numbers.
-struct Geometry {
-  int64_t stride, padding, dilation, groups;
-};
 
 at::Tensor convolveWithLibtorch(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, const Geometry& g) {
   const auto type = x.scalar_type();
@@ -74,13 +71,17 @@ class Convolution {
   /// @param keepWeights whether the weights, once in the primitive's layout, serve the next call too
   at::Tensor forward(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, bool keepWeights) const {
     at::Tensor y = at::empty(outputSizes_, x.options(), at::MemoryFormat::ChannelsLast);
+    forwardInto(x, weight, bias, keepWeights, y);
+    return y;
+  }
+
+  void forwardInto(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, bool keepWeights, const at::Tensor& y) const {
     Execution execution(forward_.scratchpad_desc());
     const memory weights = keepWeights ? forwardWeights_.applyOnce(weight, execution) : forwardWeights_.apply(weight, execution);
     std::unordered_map<int, memory> arguments{
         {DNNL_ARG_SRC, memoryOf(source_, x)}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, memoryOf(target_, y)}};
     if (bias_) arguments.emplace(DNNL_ARG_BIAS, memoryOf(biases_, *bias));
     execution.run(forwardPass_, arguments);
-    return y;
   }
 
   at::Tensor inputGradient(const at::Tensor& dy, const at::Tensor& weight) {
@@ -239,6 +240,21 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, MaybeTenso
 }
 
 }  // namespace
+
+bool convolvesSlices(const at::Tensor&, const at::Tensor&, const Geometry&) { return false; }
+
+void convolveInto(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, const Geometry& geometry, Activation activation,
+                  MaybeTensor residual, const at::Tensor& y) {
+  const auto convolve = [&] {
+#if defined(YOLOV9_ONEDNN)
+    Convolution* whole = suitsOneDnn(x, weight, bias) ? convolutionFor(x, weight, bias.has_value(), geometry, activation) : nullptr;
+    if (whole) return whole->forwardInto(x, weight, bias, true, y);
+#endif
+    y.copy_(activate(convolveWithLibtorch(x, weight, bias, geometry), activation));
+  };
+  convolve();
+  if (residual) addInto(*residual, y, y);
+}
 
 TORCH_LIBRARY_FRAGMENT(yolov9, library) {
   library.def(
