@@ -7,6 +7,7 @@
 #include <torch/library.h>
 
 #include "activation.h"
+#include "bfloat16-convolution.h"
 #include "channels-last.h"
 #include "convolution.h"
 #include "features.h"
@@ -193,6 +194,9 @@ class ConvolutionFunction : public torch::autograd::Function<ConvolutionFunction
     context->save_for_backward({input, weight});
     context->saved_data["geometry"] = std::vector<int64_t>{stride, padding, dilation, groups, bias.has_value()};
     context->saved_data["inputGradient"] = x.requires_grad();
+    if (suitsBFloat16Convolution(input, weight, stride, padding, dilation, groups)) {
+      return convolveBFloat16(input, weight, bias, stride, Activation::identity, false);
+    }
     return convolutionFor(input, weight, bias.has_value(), {stride, padding, dilation, groups})->forward(input, weight, bias, false);
   }
 
@@ -200,13 +204,16 @@ class ConvolutionFunction : public torch::autograd::Function<ConvolutionFunction
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], dy = channelsLast(outputs[0]);
     const std::vector<int64_t> g = context->saved_data["geometry"].toIntVector();
-    Convolution* convolution = convolutionFor(x, weight, g[4] != 0, {g[0], g[1], g[2], g[3]});
+    const auto oneDnn = [&] { return convolutionFor(x, weight, g[4] != 0, {g[0], g[1], g[2], g[3]}); };
     variable_list result(7);
-    if (context->saved_data["inputGradient"].toBool()) result[0] = convolution->inputGradient(dy, weight);
+    if (context->saved_data["inputGradient"].toBool()) {
+      const bool own = g[0] == 1 && suitsBFloat16Convolution(dy, weight, g[0], g[1], g[2], g[3]);
+      result[0] = own ? bfloat16InputGradient(dy, weight) : oneDnn()->inputGradient(dy, weight);
+    }
     if (g[4] == 0 && suitsWeightGradient(x, weight, g[0], g[1], g[2], g[3])) {
       result[1] = weightGradient(x, dy, weight, g[0]);
     } else {
-      std::tie(result[1], result[2]) = convolution->weightGradient(x, dy, weight);
+      std::tie(result[1], result[2]) = oneDnn()->weightGradient(x, dy, weight);
     }
     return result;
   }
@@ -229,6 +236,7 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, MaybeTenso
 #if defined(YOLOV9_ONEDNN)
   if (suitsOneDnn(x, weight, bias) && x.size(1) == weight.size(1) * groups) {
     if (!isDifferentiated(x, weight, bias)) {
+      if (suitsBFloat16Convolution(x, weight, stride, padding, dilation, groups)) return convolveBFloat16(x, weight, bias, stride, activation, true);
       Convolution* whole = convolutionFor(x, weight, bias.has_value(), geometry, activation);
       if (whole) return whole->forward(channelsLast(x), weight, bias, true);
     } else if (convolutionFor(x, weight, bias.has_value(), geometry)) {
