@@ -150,6 +150,13 @@ at::Tensor convolveBFloat16(const at::Tensor& x, const at::Tensor& weight, const
   return y;
 }
 
+void convolveBFloat16Into(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& bias, int64_t stride,
+                          Activation activation, const c10::optional<at::Tensor>& residual, const at::Tensor& y) {
+  const ConvolutionShape shape = convolutionShape(x, weight, stride);
+  convolveBFloat16(shape, pixelsOf(x), keptWeights(shape, weight), bias ? bias->data_ptr<float>() : nullptr, activation,
+                   residual ? pixelsOf(*residual) : Pixels{}, pixelsOf(y));
+}
+
 at::Tensor bfloat16InputGradient(const at::Tensor& dy, const at::Tensor& weight) {
   const at::Tensor gradient = withPixelStride(dy);
   const int64_t height = dy.size(2), width = dy.size(3), kernel = weight.size(2);

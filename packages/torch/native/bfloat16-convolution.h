@@ -39,6 +39,10 @@ void convolveBFloat16(const ConvolutionShape& shape, Pixels x, const BFloat16Bit
 at::Tensor convolveBFloat16(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& bias, int64_t stride,
                             Activation activation, bool keepWeights);
 
+/// The same into y, with weights that serve the next call, too.
+void convolveBFloat16Into(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& bias, int64_t stride,
+                          Activation activation, const c10::optional<at::Tensor>& residual, const at::Tensor& y);
+
 /// Gradient of the input of a convolution of stride 1.
 at::Tensor bfloat16InputGradient(const at::Tensor& dy, const at::Tensor& weight);
 

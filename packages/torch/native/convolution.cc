@@ -249,19 +249,19 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, MaybeTenso
 
 }  // namespace
 
-bool convolvesSlices(const at::Tensor&, const at::Tensor&, const Geometry&) { return false; }
+bool convolvesSlices(const at::Tensor& x, const at::Tensor& weight, const Geometry& g) {
+  return suitsBFloat16Convolution(x, weight, g.stride, g.padding, g.dilation, g.groups);
+}
 
-void convolveInto(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, const Geometry& geometry, Activation activation,
+void convolveInto(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, const Geometry& g, Activation activation,
                   MaybeTensor residual, const at::Tensor& y) {
-  const auto convolve = [&] {
+  if (convolvesSlices(x, weight, g)) return convolveBFloat16Into(x, weight, bias, g.stride, activation, residual, y);
+  TORCH_CHECK(!residual, "only convolutions of slices add a residual");
 #if defined(YOLOV9_ONEDNN)
-    Convolution* whole = suitsOneDnn(x, weight, bias) ? convolutionFor(x, weight, bias.has_value(), geometry, activation) : nullptr;
-    if (whole) return whole->forwardInto(x, weight, bias, true, y);
+  Convolution* whole = suitsOneDnn(x, weight, bias) ? convolutionFor(x, weight, bias.has_value(), g, activation) : nullptr;
+  if (whole) return whole->forwardInto(x, weight, bias, true, y);
 #endif
-    y.copy_(activate(convolveWithLibtorch(x, weight, bias, geometry), activation));
-  };
-  convolve();
-  if (residual) addInto(*residual, y, y);
+  y.copy_(activate(convolveWithLibtorch(x, weight, bias, g), activation));
 }
 
 TORCH_LIBRARY_FRAGMENT(yolov9, library) {

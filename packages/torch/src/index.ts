@@ -40,7 +40,7 @@ export { batchNormActivation, type NormalisedInput } from "./nn/batch-norm-activ
 export { concatFeatures, enlarge, fanOut, smooth, unitImages } from "./nn/features.js";
 export { decodeLevels, expectation, flattenLevels, type HeadChannels } from "./nn/levels.js";
 export { Plan, recordPlan } from "./plan/plan.js";
-export { withPlainKernels } from "./nn/plain-kernels.js";
+export { usesOwnKernels, withPlainKernels } from "./nn/plain-kernels.js";
 export { SGD, type ParameterGroup, type StepOptions } from "./optim/sgd.js";
 export { follow, type AverageUpdate } from "./optim/moving-average.js";
 

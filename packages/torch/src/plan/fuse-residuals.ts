@@ -8,7 +8,10 @@ export function fuseResiduals(steps: readonly Step[]): Step[] {
 /** In the place of the sum, where the other term is there, too. */
 function fuse(steps: Step[], sum: Step): Step[] {
   const [a, b] = sum.reads as [Slice, Slice];
-  for (const [term, other] of [[a, b], [b, a]] as const) {
+  for (const [term, other] of [
+    [a, b],
+    [b, a],
+  ] as const) {
     const convolution = onlyConvolution(steps, term);
     if (convolution === undefined) continue;
     const fused = { ...convolution, reads: [...convolution.reads, other], writes: sum.writes };
@@ -21,5 +24,8 @@ function fuse(steps: Step[], sum: Step): Step[] {
 function onlyConvolution(steps: readonly Step[], term: Slice): Step | undefined {
   const readers = steps.flatMap(({ reads }) => reads).filter(({ of }) => of === term.of);
   if (!isWhole(term) || readers.length !== 1) return undefined;
-  return steps.find(({ kind, dense, reads, writes }) => kind === "convolution" && !dense && reads.length === 1 && writes[0]!.of === term.of);
+  return steps.find(
+    ({ kind, dense, reads, writes }) =>
+      kind === "convolution" && !dense && reads.length === 1 && writes[0]!.of === term.of,
+  );
 }

@@ -39,7 +39,8 @@ function isPossible(placement: Placement, steps: readonly Step[]): boolean {
 }
 
 function moved(step: Step, { features, inside, first }: Placement): Step {
-  const move = (slice: Slice): Slice => (slice.of === features ? { ...slice, of: inside, first: slice.first + first } : slice);
+  const move = (slice: Slice): Slice =>
+    slice.of === features ? { ...slice, of: inside, first: slice.first + first } : slice;
   return { ...step, reads: step.reads.map(move), writes: step.writes.map(move) };
 }
 

@@ -62,7 +62,7 @@ export function recordPlan(image: Tensor, batch: number, predict: (image: Tensor
       translation.translate(recording.calls);
       const [, channels, height, width] = image.shape;
       const [, rows, columns] = output.shape as [number, number, number];
-      return prepare(translation, batch, channels! * height! * width!, [rows, columns]);
+      return prepare(translation, { batch, imageBytes: channels! * height! * width!, rows, columns });
     } catch (error) {
       if (error instanceof UnknownOperatorError) return undefined;
       throw error;
@@ -70,13 +70,16 @@ export function recordPlan(image: Tensor, batch: number, predict: (image: Tensor
   });
 }
 
+/** Pictures at once, bytes of one, and rows and columns of its predictions. */
+interface Sizes {
+  readonly batch: number;
+  readonly imageBytes: number;
+  readonly rows: number;
+  readonly columns: number;
+}
+
 /** Prepares the steps for a batch: features get their places, kernels their tensors. */
-function prepare(
-  { steps, dtype }: Translation,
-  batch: number,
-  imageBytes: number,
-  [rows, columns]: readonly [number, number],
-): Plan {
+function prepare({ steps, dtype }: Translation, { batch, imageBytes, rows, columns }: Sizes): Plan {
   const ordered = densify(placeConcatenations(fuseResiduals(steps)));
   const bytes = (features: Features): number =>
     batch * features.channels * features.height * features.width * bytesPerElement[dtype];

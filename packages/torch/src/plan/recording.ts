@@ -17,7 +17,11 @@ export class Recording implements Disposable {
   run<T>(body: () => T): T {
     return observeOperators((name, args, result) => {
       const results = (Array.isArray(result) ? result : [result]).filter(isTensorHandle);
-      this.calls.push({ name, args: args.map((arg) => this.#kept(arg)), results: results.map((tensor) => this.keep(tensor)) });
+      this.calls.push({
+        name,
+        args: args.map((arg) => this.#kept(arg)),
+        results: results.map((tensor) => this.keep(tensor)),
+      });
     }, body);
   }
 

@@ -38,14 +38,21 @@ const translators: Readonly<Record<string, Translate>> = {
   "aten::max_pool2d": ({ args: [x, ...window], results }, translation) => {
     const [kernel, stride, padding, dilation, ceil] = window as (readonly number[] | undefined)[];
     const isSquare = [kernel, stride, padding].every((sides) => sides?.length === 2 && sides[0] === sides[1]);
-    if (!isSquare || dilation !== undefined || ceil !== undefined) throw new UnknownOperatorError("this aten::max_pool2d");
+    if (!isSquare || dilation !== undefined || ceil !== undefined)
+      throw new UnknownOperatorError("this aten::max_pool2d");
     translation.add("maxPool", [x], results, { numbers: [kernel![0]!, stride![0]!, padding![0]!] });
   },
   "yolov9::fan_out": ({ args, results }, translation) => {
     for (const result of results) translation.rename(args[0], result);
   },
   "yolov9::decode_levels": ({ args }, translation) => {
-    const [levels, centres, strides, bins, objectness] = args as [TensorHandle[], TensorHandle, TensorHandle, number, boolean];
+    const [levels, centres, strides, bins, objectness] = args as [
+      TensorHandle[],
+      TensorHandle,
+      TensorHandle,
+      number,
+      boolean,
+    ];
     translation.finish(levels, [centres, strides], [bins, Number(objectness)]);
   },
 };
@@ -63,7 +70,7 @@ function concatenate(parts: unknown, results: readonly TensorHandle[], translati
 export class Translation {
   readonly steps: Step[] = [];
   /** Of all features. */
-  dtype: DType | undefined;
+  dtype: DType = "float32";
   #isFinished = false;
   readonly #input: TensorHandle;
   readonly #features = new Map<number, Slice>();
@@ -107,10 +114,13 @@ export class Translation {
   /** New features for an operator's result. */
   make(result: TensorHandle): Features {
     const [batch, channels, height, width, ...rest] = bridge.shape(result);
-    if (batch !== 1 || width === undefined || rest.length > 0) throw new UnknownOperatorError("a result that is no features of one picture");
+    if (batch !== 1 || width === undefined || rest.length > 0)
+      throw new UnknownOperatorError("a result that is no features of one picture");
     const dtype = bridge.dtype(result);
-    this.dtype ??= dtype;
-    if (dtype !== this.dtype || !DTYPES.includes(dtype)) throw new UnknownOperatorError(`features of ${dtype}`);
+    if (this.#features.size === 0) this.dtype = dtype;
+    if (dtype !== this.dtype || !DTYPES.includes(dtype) || bridge.device(result) !== "cpu") {
+      throw new UnknownOperatorError(`features of ${dtype}`);
+    }
     const features: Features = { channels: channels!, height: height!, width };
     this.#features.set(bridge.memoryOf(result).storage, whole(features));
     return features;
@@ -132,8 +142,11 @@ export class Translation {
     if (held === undefined) throw new UnknownOperatorError("features that no operator made");
     const { of } = held;
     const isAll = offset === 0 && channels === held.channels;
-    const isRange = isAll || (pixelStride >= held.channels && offset + channels! <= held.channels);
-    if (!isRange || height !== of.height || width !== of.width) throw new UnknownOperatorError("a view that is no range of channels");
+    // The stride of a single pixel says nothing.
+    const isStrided = pixelStride >= held.channels || (height === 1 && width === 1);
+    const isRange = isAll || (isStrided && offset + channels! <= held.channels);
+    if (!isRange || height !== of.height || width !== of.width)
+      throw new UnknownOperatorError("a view that is no range of channels");
     return { of, first: held.first + offset, channels: channels! };
   }
 }
