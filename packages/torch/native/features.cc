@@ -332,10 +332,10 @@ void copyInto(const at::Tensor& x, const at::Tensor& y) {
 void unitImagesInto(const uint8_t* bytes, const at::Tensor& y) {
   const Size size(y);
   const int64_t pixels = size.height * size.width;
-  // A table says what each byte becomes.
-  const at::Tensor table = at::arange(256, at::kFloat).div_(255).to(y.scalar_type());
   overTypes(y.scalar_type(), "unit_images", [&](auto element) {
     using T = decltype(element);
+    // A table says what each byte becomes.
+    static const at::Tensor table = at::arange(256, at::kFloat).div_(255).to(y.scalar_type());
     const T* values = pointer<T>(table);
     overRows(size.batch * size.height, size.width * size.channels, [&](int64_t line) {
       const int64_t image = line / size.height, row = line % size.height;

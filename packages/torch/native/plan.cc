@@ -3,6 +3,7 @@
 #include "plan.h"
 
 #include <ATen/ATen.h>
+#include <ATen/record_function.h>
 
 #include <functional>
 #include <map>
@@ -140,7 +141,10 @@ napi_value makePlan(napi_env env, const Arguments& arguments) {
       return plan->constants.back();
     });
     const auto run = kinds().at(step.kind);
-    plan->steps.push_back([step = std::move(step), run](const Frame& frame) { run(step, frame); });
+    plan->steps.push_back([name = "plan::" + step.kind, step = std::move(step), run](const Frame& frame) {
+      RECORD_FUNCTION(name, std::vector<c10::IValue>());  // for profiles
+      run(step, frame);
+    });
     return true;
   });
   auto* owner = new std::unique_ptr<Plan>(std::move(plan));
