@@ -7,7 +7,10 @@
 #include <torch/library.h>
 
 #include "activation.h"
+#include "bfloat16-convolution.h"
 #include "channels-last.h"
+#include "convolution.h"
+#include "features.h"
 #include "onednn.h"
 #include "weight-gradient.h"
 
@@ -16,11 +19,6 @@ namespace bridge {
 namespace {
 
 using MaybeTensor = const c10::optional<at::Tensor>&;
-
-/// What distinguishes one convolution from another, apart from its numbers.
-struct Geometry {
-  int64_t stride, padding, dilation, groups;
-};
 
 at::Tensor convolveWithLibtorch(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, const Geometry& g) {
   const auto type = x.scalar_type();
@@ -74,13 +72,17 @@ class Convolution {
   /// @param keepWeights whether the weights, once in the primitive's layout, serve the next call too
   at::Tensor forward(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, bool keepWeights) const {
     at::Tensor y = at::empty(outputSizes_, x.options(), at::MemoryFormat::ChannelsLast);
+    forwardInto(x, weight, bias, keepWeights, y);
+    return y;
+  }
+
+  void forwardInto(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, bool keepWeights, const at::Tensor& y) const {
     Execution execution(forward_.scratchpad_desc());
     const memory weights = keepWeights ? forwardWeights_.applyOnce(weight, execution) : forwardWeights_.apply(weight, execution);
     std::unordered_map<int, memory> arguments{
         {DNNL_ARG_SRC, memoryOf(source_, x)}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, memoryOf(target_, y)}};
     if (bias_) arguments.emplace(DNNL_ARG_BIAS, memoryOf(biases_, *bias));
     execution.run(forwardPass_, arguments);
-    return y;
   }
 
   at::Tensor inputGradient(const at::Tensor& dy, const at::Tensor& weight) {
@@ -192,6 +194,9 @@ class ConvolutionFunction : public torch::autograd::Function<ConvolutionFunction
     context->save_for_backward({input, weight});
     context->saved_data["geometry"] = std::vector<int64_t>{stride, padding, dilation, groups, bias.has_value()};
     context->saved_data["inputGradient"] = x.requires_grad();
+    if (suitsBFloat16Convolution(input, weight, stride, padding, dilation, groups)) {
+      return convolveBFloat16(input, weight, bias, stride, Activation::identity, false);
+    }
     return convolutionFor(input, weight, bias.has_value(), {stride, padding, dilation, groups})->forward(input, weight, bias, false);
   }
 
@@ -199,13 +204,16 @@ class ConvolutionFunction : public torch::autograd::Function<ConvolutionFunction
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], dy = channelsLast(outputs[0]);
     const std::vector<int64_t> g = context->saved_data["geometry"].toIntVector();
-    Convolution* convolution = convolutionFor(x, weight, g[4] != 0, {g[0], g[1], g[2], g[3]});
+    const auto oneDnn = [&] { return convolutionFor(x, weight, g[4] != 0, {g[0], g[1], g[2], g[3]}); };
     variable_list result(7);
-    if (context->saved_data["inputGradient"].toBool()) result[0] = convolution->inputGradient(dy, weight);
+    if (context->saved_data["inputGradient"].toBool()) {
+      const bool own = g[0] == 1 && suitsBFloat16Convolution(dy, weight, g[0], g[1], g[2], g[3]);
+      result[0] = own ? bfloat16InputGradient(dy, weight) : oneDnn()->inputGradient(dy, weight);
+    }
     if (g[4] == 0 && suitsWeightGradient(x, weight, g[0], g[1], g[2], g[3])) {
       result[1] = weightGradient(x, dy, weight, g[0]);
     } else {
-      std::tie(result[1], result[2]) = convolution->weightGradient(x, dy, weight);
+      std::tie(result[1], result[2]) = oneDnn()->weightGradient(x, dy, weight);
     }
     return result;
   }
@@ -228,6 +236,7 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, MaybeTenso
 #if defined(YOLOV9_ONEDNN)
   if (suitsOneDnn(x, weight, bias) && x.size(1) == weight.size(1) * groups) {
     if (!isDifferentiated(x, weight, bias)) {
+      if (suitsBFloat16Convolution(x, weight, stride, padding, dilation, groups)) return convolveBFloat16(x, weight, bias, stride, activation, true);
       Convolution* whole = convolutionFor(x, weight, bias.has_value(), geometry, activation);
       if (whole) return whole->forward(channelsLast(x), weight, bias, true);
     } else if (convolutionFor(x, weight, bias.has_value(), geometry)) {
@@ -239,6 +248,21 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, MaybeTenso
 }
 
 }  // namespace
+
+bool convolvesSlices(const at::Tensor& x, const at::Tensor& weight, const Geometry& g) {
+  return suitsBFloat16Convolution(x, weight, g.stride, g.padding, g.dilation, g.groups);
+}
+
+void convolveInto(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, const Geometry& g, Activation activation,
+                  MaybeTensor residual, const at::Tensor& y) {
+  if (convolvesSlices(x, weight, g)) return convolveBFloat16Into(x, weight, bias, g.stride, activation, residual, y);
+  TORCH_CHECK(!residual, "only convolutions of slices add a residual");
+#if defined(YOLOV9_ONEDNN)
+  Convolution* whole = suitsOneDnn(x, weight, bias) ? convolutionFor(x, weight, bias.has_value(), g, activation) : nullptr;
+  if (whole) return whole->forwardInto(x, weight, bias, true, y);
+#endif
+  y.copy_(activate(convolveWithLibtorch(x, weight, bias, g), activation));
+}
 
 TORCH_LIBRARY_FRAGMENT(yolov9, library) {
   library.def(

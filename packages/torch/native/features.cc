@@ -10,6 +10,7 @@
 
 #include "channels-last.h"
 #include "element-types.h"
+#include "features.h"
 #include "pixel-rows.h"
 
 namespace bridge {
@@ -45,22 +46,20 @@ T* pointer(const at::Tensor& x) {
   return static_cast<T*>(x.data_ptr());
 }
 
-/// Every pixel of the output is factor · the sum of the input pixels that `sourcesOf(row, column, add)` adds by their place; a place outside
-/// the image adds nothing.
+/// Every pixel of y is factor · the sum of the pixels of x that `sourcesOf(row, column, add)` adds by their place; a place outside the image
+/// adds nothing.
 template <typename SourcesOf>
-at::Tensor sumOfPixels(const at::Tensor& x, int64_t height, int64_t width, double factor, const SourcesOf& sourcesOf) {
-  const at::Tensor input = withPixelStride(x);
-  const Size size(input);
-  const int64_t stride = pixelStride(input);
-  at::Tensor y = emptyFeatures(input, size.channels, height, width);
-  overTypes(input.scalar_type(), "sum_of_pixels", [&](auto element) {
+void sumPixels(const at::Tensor& x, const at::Tensor& y, double factor, const SourcesOf& sourcesOf) {
+  const Size size(x), outSize(y);
+  const int64_t stride = pixelStride(x), outStride = pixelStride(y);
+  overTypes(x.scalar_type(), "sum_pixels", [&](auto element) {
     using T = decltype(element);
     const auto sum = pixelKernels<T>().sum;
-    overRows(size.batch * height, size.channels * width, [&](int64_t line) {
-      const int64_t row = line % height;
-      const T* image = pointer<T>(input) + line / height * size.height * size.width * stride;
-      T* out = pointer<T>(y) + line * width * size.channels;
-      for (int64_t column = 0; column < width; ++column, out += size.channels) {
+    overRows(size.batch * outSize.height, size.channels * outSize.width, [&](int64_t line) {
+      const int64_t row = line % outSize.height;
+      const T* image = pointer<T>(x) + line / outSize.height * size.height * size.width * stride;
+      T* out = pointer<T>(y) + line * outSize.width * outStride;
+      for (int64_t column = 0; column < outSize.width; ++column, out += outStride) {
         const T* sources[mostSources];
         int count = 0;
         sourcesOf(row, column, [&](int64_t r, int64_t c) {
@@ -70,6 +69,14 @@ at::Tensor sumOfPixels(const at::Tensor& x, int64_t height, int64_t width, doubl
       }
     });
   });
+}
+
+/// The same into new memory.
+template <typename SourcesOf>
+at::Tensor sumOfPixels(const at::Tensor& x, int64_t height, int64_t width, double factor, const SourcesOf& sourcesOf) {
+  const at::Tensor input = withPixelStride(x);
+  const at::Tensor y = emptyFeatures(input, x.size(1), height, width);
+  sumPixels(input, y, factor, sourcesOf);
   return y;
 }
 
@@ -78,9 +85,9 @@ class SmoothFunction : public torch::autograd::Function<SmoothFunction> {
  public:
   static at::Tensor forward(AutogradContext*, const at::Tensor& x) {
     const at::AutoDispatchBelowADInplaceOrView below;
-    return sumOfPixels(x, x.size(2) - 1, x.size(3) - 1, 0.25, [](int64_t row, int64_t column, const auto& add) {
-      for (int64_t i = 0; i < 4; ++i) add(row + i / 2, column + i % 2);
-    });
+    const at::Tensor input = withPixelStride(x), y = emptyFeatures(x, x.size(1), x.size(2) - 1, x.size(3) - 1);
+    smoothInto(input, y);
+    return y;
   }
 
   static variable_list backward(AutogradContext*, variable_list gradients) {
@@ -96,8 +103,9 @@ class EnlargeFunction : public torch::autograd::Function<EnlargeFunction> {
  public:
   static at::Tensor forward(AutogradContext*, const at::Tensor& x) {
     const at::AutoDispatchBelowADInplaceOrView below;
-    return sumOfPixels(x, 2 * x.size(2), 2 * x.size(3), 1,
-                       [](int64_t row, int64_t column, const auto& add) { add(row / 2, column / 2); });
+    const at::Tensor input = withPixelStride(x), y = emptyFeatures(x, x.size(1), 2 * x.size(2), 2 * x.size(3));
+    enlargeInto(input, y);
+    return y;
   }
 
   static variable_list backward(AutogradContext*, variable_list gradients) {
@@ -126,6 +134,9 @@ void copyRows(const char* from, int64_t fromStride, char* to, int64_t toStride, 
   }
 }
 
+/// Pixels that are copied at once: what is written stays in the nearest cache.
+constexpr int64_t pixelsAtOnce = 32;
+
 /// Channels side by side. The gradients are slices of the output's gradient, not copies.
 class ConcatFunction : public torch::autograd::Function<ConcatFunction> {
  public:
@@ -143,8 +154,6 @@ class ConcatFunction : public torch::autograd::Function<ConcatFunction> {
     const Size size(parts.front());
     at::Tensor y = emptyFeatures(parts.front(), channels, size.height, size.width);
     const int64_t bytes = y.element_size();
-    // Part by part over a few pixels, so that what is written stays in the nearest cache.
-    constexpr int64_t pixelsAtOnce = 32;
     const int64_t pixels = size.batch * size.height * size.width;
     overRows((pixels + pixelsAtOnce - 1) / pixelsAtOnce, channels * pixelsAtOnce, [&](int64_t block) {
       const int64_t first = block * pixelsAtOnce, count = std::min(pixelsAtOnce, pixels - first);
@@ -169,29 +178,15 @@ class ConcatFunction : public torch::autograd::Function<ConcatFunction> {
   }
 };
 
-/// Bytes of planar images as numbers from 0 to 1 in channels-last memory: a table says what each byte becomes.
+/// Bytes of planar images as numbers from 0 to 1 in channels-last memory.
 at::Tensor unitImages(const at::Tensor& bytes, at::ScalarType type) {
   TORCH_CHECK(bytes.dim() == 4 && bytes.scalar_type() == at::kByte, "unit_images takes bytes [B, C, H, W], got ", bytes.sizes());
   if (!bytes.is_cpu() || !hasKernels(type)) {
     return bytes.to(bytes.options().dtype(at::kFloat), false, false, at::MemoryFormat::ChannelsLast).div_(255).to(type);
   }
   const at::Tensor planar = bytes.contiguous();
-  const Size size(planar);
-  const int64_t pixels = size.height * size.width;
-  const at::Tensor table = at::arange(256, at::kFloat).div_(255).to(type);
-  at::Tensor images = at::empty(planar.sizes(), planar.options().dtype(type), at::MemoryFormat::ChannelsLast);
-  overTypes(type, "unit_images", [&](auto element) {
-    using T = decltype(element);
-    const T* values = pointer<T>(table);
-    overRows(size.batch * size.height, size.width * size.channels, [&](int64_t line) {
-      const int64_t image = line / size.height, row = line % size.height;
-      T* out = pointer<T>(images) + line * size.width * size.channels;
-      for (int64_t c = 0; c < size.channels; ++c) {
-        const uint8_t* plane = pointer<uint8_t>(planar) + (image * size.channels + c) * pixels + row * size.width;
-        for (int64_t x = 0; x < size.width; ++x) out[x * size.channels + c] = values[plane[x]];
-      }
-    });
-  });
+  const at::Tensor images = at::empty(planar.sizes(), planar.options().dtype(type), at::MemoryFormat::ChannelsLast);
+  unitImagesInto(planar.data_ptr<uint8_t>(), images);
   return images;
 }
 
@@ -280,6 +275,78 @@ std::vector<at::Tensor> fanOut(const at::Tensor& x, int64_t count) {
 }
 
 }  // namespace
+
+void smoothInto(const at::Tensor& x, const at::Tensor& y) {
+  sumPixels(x, y, 0.25, [](int64_t row, int64_t column, const auto& add) {
+    for (int64_t i = 0; i < 4; ++i) add(row + i / 2, column + i % 2);
+  });
+}
+
+void enlargeInto(const at::Tensor& x, const at::Tensor& y) {
+  sumPixels(x, y, 1, [](int64_t row, int64_t column, const auto& add) { add(row / 2, column / 2); });
+}
+
+void maxPoolInto(const at::Tensor& x, const at::Tensor& y, int64_t kernel, int64_t stride, int64_t padding) {
+  const Size size(x), outSize(y);
+  const int64_t pixel = pixelStride(x), outPixel = pixelStride(y);
+  overTypes(x.scalar_type(), "max_pool", [&](auto element) {
+    using T = decltype(element);
+    const auto largest = pixelKernels<T>().largest;
+    overRows(size.batch * outSize.height, size.channels * outSize.width * kernel, [&](int64_t line) {
+      const T* image = pointer<T>(x) + line / outSize.height * size.height * size.width * pixel;
+      T* out = pointer<T>(y) + line * outSize.width * outPixel;
+      const int64_t top = line % outSize.height * stride - padding;
+      const int64_t firstRow = std::max<int64_t>(top, 0), endRow = std::min(top + kernel, size.height);
+      for (int64_t column = 0; column < outSize.width; ++column, out += outPixel) {
+        const int64_t left = column * stride - padding;
+        const int64_t firstColumn = std::max<int64_t>(left, 0), endColumn = std::min(left + kernel, size.width);
+        const T* window = image + (firstRow * size.width + firstColumn) * pixel;
+        largest(out, window, {endRow - firstRow, size.width * pixel, endColumn - firstColumn, pixel}, size.channels);
+      }
+    });
+  });
+}
+
+void addInto(const at::Tensor& a, const at::Tensor& b, const at::Tensor& y) {
+  const Size size(y);
+  const int64_t strideA = pixelStride(a), strideB = pixelStride(b), stride = pixelStride(y);
+  overTypes(y.scalar_type(), "add", [&](auto element) {
+    using T = decltype(element);
+    const auto sum = pixelKernels<T>().sum;
+    overRows(size.batch * size.height * size.width, size.channels, [&](int64_t pixel) {
+      const T* sources[] = {pointer<T>(a) + pixel * strideA, pointer<T>(b) + pixel * strideB};
+      sum(pointer<T>(y) + pixel * stride, sources, 2, 1, size.channels);
+    });
+  });
+}
+
+void copyInto(const at::Tensor& x, const at::Tensor& y) {
+  const Size size(y);
+  const int64_t bytes = y.element_size(), from = pixelStride(x) * bytes, to = pixelStride(y) * bytes, pixels = size.batch * size.height * size.width;
+  overRows((pixels + pixelsAtOnce - 1) / pixelsAtOnce, size.channels * pixelsAtOnce, [&](int64_t block) {
+    const int64_t first = block * pixelsAtOnce, count = std::min(pixelsAtOnce, pixels - first);
+    copyRows(pointer<char>(x) + first * from, from, pointer<char>(y) + first * to, to, size.channels * bytes, count);
+  });
+}
+
+void unitImagesInto(const uint8_t* bytes, const at::Tensor& y) {
+  const Size size(y);
+  const int64_t pixels = size.height * size.width;
+  overTypes(y.scalar_type(), "unit_images", [&](auto element) {
+    using T = decltype(element);
+    // A table says what each byte becomes.
+    static const at::Tensor table = at::arange(256, at::kFloat).div_(255).to(y.scalar_type());
+    const T* values = pointer<T>(table);
+    overRows(size.batch * size.height, size.width * size.channels, [&](int64_t line) {
+      const int64_t image = line / size.height, row = line % size.height;
+      T* out = pointer<T>(y) + line * size.width * size.channels;
+      for (int64_t c = 0; c < size.channels; ++c) {
+        const uint8_t* plane = bytes + (image * size.channels + c) * pixels + row * size.width;
+        for (int64_t x = 0; x < size.width; ++x) out[x * size.channels + c] = values[plane[x]];
+      }
+    });
+  });
+}
 
 TORCH_LIBRARY_FRAGMENT(yolov9, library) {
   library.def("unit_images(Tensor bytes, ScalarType dtype) -> Tensor", unitImages);

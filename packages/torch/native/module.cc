@@ -3,6 +3,7 @@
 #include "custom-function.h"
 #include "node.h"
 #include "operators.h"
+#include "plan.h"
 #include "profiler.h"
 #include "tensors.h"
 
@@ -31,6 +32,7 @@ NAPI_MODULE_INIT() {
   bridge::define<bridge::operatorSchemas>(env, exports, "operatorSchemas");
   bridge::defineTensorFunctions(env, exports);
   bridge::defineCustomFunctions(env, exports);
+  bridge::definePlans(env, exports);
   bridge::defineProfiler(env, exports);
   bridge::defineCudaGraphs(env, exports);
   return exports;

@@ -10,6 +10,8 @@
 #include <string>
 #include <unordered_map>
 
+#include "packed-weights.h"
+
 namespace bridge {
 
 inline const dnnl::engine& engine() {
@@ -74,43 +76,6 @@ class Execution {
   dnnl::memory scratchpad_;
 };
 
-/// Weights in a primitive's layout, kept as long as the tensor that they are of lives and does not change.
-class PackedWeights {
- public:
-  /// @returns memory that `pack` has filled, now or before
-  template <typename Pack>
-  dnnl::memory find(const at::Tensor& weight, const dnnl::memory::desc& layout, const Pack& pack) {
-    if (entries_.size() > 2 * lastSize_ + 64) forgetDead();
-    Entry& entry = entries_[weight.unsafeGetTensorImpl()];
-    const bool current = entry.owner && !entry.owner->expired() && entry.version == weight._version() && entry.layout == layout;
-    if (!current) {
-      entry = {std::make_unique<Owner>(weight.getIntrusivePtr()), static_cast<uint32_t>(weight._version()), layout,
-               at::empty({static_cast<int64_t>(layout.get_size())}, at::TensorOptions().dtype(at::kByte))};
-      pack(memoryOf(layout, entry.packed));
-    }
-    return memoryOf(layout, entry.packed);
-  }
-
- private:
-  using Owner = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
-  struct Entry {
-    std::unique_ptr<Owner> owner;
-    uint32_t version = 0;
-    dnnl::memory::desc layout;
-    at::Tensor packed;
-  };
-
-  void forgetDead() {
-    for (auto entry = entries_.begin(); entry != entries_.end();) {
-      entry = entry->second.owner->expired() ? entries_.erase(entry) : std::next(entry);
-    }
-    lastSize_ = entries_.size();
-  }
-
-  std::unordered_map<const c10::TensorImpl*, Entry> entries_;
-  size_t lastSize_ = 0;
-};
-
 /// Brings float32 weights to the layout and type that a primitive wants.
 class WeightReorder {
  public:
@@ -129,10 +94,12 @@ class WeightReorder {
 
   /// The same, remembered until the weight changes.
   dnnl::memory applyOnce(const at::Tensor& weight, Execution& execution) const {
-    static PackedWeights kept;
+    static PackedWeights<dnnl::memory::desc> kept;
     const dnnl::memory given = memoryOf(from_, weight);
     if (!primitive_) return given;
-    return kept.find(weight, to_, [&](const dnnl::memory& packed) { execution.reorder(primitive_, given, packed); });
+    const auto inLayout = [&](void* packed) { return dnnl::memory(to_, engine(), packed); };
+    const auto reorder = [&](void* packed) { execution.reorder(primitive_, given, inLayout(packed)); };
+    return inLayout(kept.find(weight, to_, static_cast<int64_t>(to_.get_size()), reorder));
   }
 
  private:

@@ -34,7 +34,19 @@ void sum(T* out, const T* const* sources, int sourceCount, float factor, int64_t
 }
 
 template <typename T>
-constexpr PixelKernels<T> table = {sum<T>};
+void largest(T* out, const T* first, PixelWindow window, int64_t length) {
+  overLanes(length, [&](int64_t i, auto mask) {
+    __m512 most = loadLanes(first + i, mask);
+    for (int64_t row = 0; row < window.rows; ++row) {
+      const T* pixel = first + row * window.rowStride + i;
+      for (int64_t column = 0; column < window.columns; ++column, pixel += window.pixelStride) most = _mm512_max_ps(most, loadLanes(pixel, mask));
+    }
+    storeLanes(out + i, most, mask);
+  });
+}
+
+template <typename T>
+constexpr PixelKernels<T> table = {sum<T>, largest<T>};
 
 }  // namespace
 

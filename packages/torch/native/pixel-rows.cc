@@ -18,8 +18,25 @@ YOLOV9_SUM_PIXELS(float)
 YOLOV9_SUM_PIXELS(double)
 YOLOV9_SUM_PIXELS(BFloat16Bits)
 
+#define YOLOV9_LARGEST_PIXELS(T)                                                                          \
+  YOLOV9_CLONES void largestPixels(T* out, const T* first, PixelWindow window, int64_t length) {          \
+    for (int64_t i = 0; i < length; ++i) {                                                                \
+      auto largest = load(first + i);                                                                     \
+      for (int64_t row = 0; row < window.rows; ++row) {                                                   \
+        for (int64_t column = 0; column < window.columns; ++column) {                                     \
+          const auto value = load(first + row * window.rowStride + column * window.pixelStride + i);      \
+          largest = value > largest ? value : largest;                                                    \
+        }                                                                                                 \
+      }                                                                                                   \
+      store(out + i, largest);                                                                            \
+    }                                                                                                     \
+  }
+YOLOV9_LARGEST_PIXELS(float)
+YOLOV9_LARGEST_PIXELS(double)
+YOLOV9_LARGEST_PIXELS(BFloat16Bits)
+
 template <typename T>
-constexpr PixelKernels<T> portable = {sumPixels};
+constexpr PixelKernels<T> portable = {sumPixels, largestPixels};
 
 }  // namespace
 

@@ -7,6 +7,7 @@
 
 #include <cstring>
 
+#include "channels-last.h"
 #include "cuda-graph.h"
 #include "handle.h"
 #include "scalar-types.h"
@@ -85,6 +86,21 @@ napi_value item(napi_env env, const Arguments& arguments) {
 napi_value isContiguous(napi_env env, const Arguments& arguments) {
   return fromBool(env, unwrap(env, arguments[0]).is_contiguous(memoryFormatFromName(toString(env, arguments[1]))));
 }
+
+/// memoryOf(tensor) → {storage, offset, pixelStride}
+napi_value memoryOf(napi_env env, const Arguments& arguments) {
+  const at::Tensor& tensor = unwrap(env, arguments[0]);
+  const auto storage = reinterpret_cast<uintptr_t>(tensor.storage().unsafeGetStorageImpl());
+  napi_value object;
+  check(env, napi_create_object(env, &object));
+  setProperty(env, object, "storage", fromDouble(env, static_cast<double>(storage)));
+  setProperty(env, object, "offset", fromDouble(env, static_cast<double>(tensor.storage_offset())));
+  setProperty(env, object, "pixelStride", fromDouble(env, static_cast<double>(tensor.dim() == 4 ? pixelStride(tensor) : 0)));
+  return object;
+}
+
+/// alias(tensor) → another handle to the same tensor.
+napi_value alias(napi_env env, const Arguments& arguments) { return wrap(env, unwrap(env, arguments[0])); }
 
 napi_value dispose(napi_env env, const Arguments& arguments) {
   release(env, arguments[0]);
@@ -187,6 +203,8 @@ void defineTensorFunctions(napi_env env, napi_value exports) {
   define<device>(env, exports, "device");
   define<item>(env, exports, "item");
   define<isContiguous>(env, exports, "isContiguous");
+  define<memoryOf>(env, exports, "memoryOf");
+  define<alias>(env, exports, "alias");
   define<dispose>(env, exports, "dispose");
   define<watchMemory>(env, exports, "watchMemory");
   define<requiresGrad>(env, exports, "requiresGrad");

@@ -63,11 +63,33 @@ function find(name: string, overload: string): number {
 function call(name: string, index: number, args: readonly unknown[]): unknown {
   const handles = args.map(toHandle);
   try {
-    return fromHandle(bridge.callOperator(index, handles));
+    const result = bridge.callOperator(index, handles);
+    observer?.(name, handles, result);
+    return fromHandle(result);
   } catch (error) {
     const reason = error instanceof Error ? firstLine(error.message) : String(error);
     throw new Error(`${name}: ${reason} — called with (${args.map(describe).join(", ")})`, { cause: error });
   }
+}
+
+/** Told of an operator after its call; tensors are handles. */
+export type OperatorObserver = (name: string, args: readonly unknown[], result: unknown) => void;
+
+let observer: OperatorObserver | undefined;
+
+/** Runs `body` while every call of an operator is told to the observer. */
+export function observeOperators<T>(observe: OperatorObserver, body: () => T): T {
+  const outer = observer;
+  observer = observe;
+  try {
+    return body();
+  } finally {
+    observer = outer;
+  }
+}
+
+export function isTensorHandle(value: unknown): value is TensorHandle {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function select(target: Operator, args: readonly unknown[]): number {
@@ -132,7 +154,7 @@ function toHandle(value: unknown): unknown {
 
 function fromHandle(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(fromHandle);
-  return typeof value === "object" && value !== null ? new Tensor(value as TensorHandle) : value;
+  return isTensorHandle(value) ? new Tensor(value) : value;
 }
 
 function firstLine(message: string): string {

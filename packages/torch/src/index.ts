@@ -40,8 +40,9 @@ export { BatchNorm2d, withFrozenStatistics } from "./nn/batch-norm2d.js";
 export { activate, type Activation } from "./nn/activation.js";
 export { batchNormActivation, type NormalisedInput } from "./nn/batch-norm-activation.js";
 export { concatFeatures, enlarge, fanOut, smooth, unitImages } from "./nn/features.js";
-export { expectation, flattenLevels } from "./nn/levels.js";
-export { withPlainKernels } from "./nn/plain-kernels.js";
+export { decodeLevels, expectation, flattenLevels, type HeadChannels } from "./nn/levels.js";
+export { Plan, recordPlan } from "./plan/plan.js";
+export { usesOwnKernels, withPlainKernels } from "./nn/plain-kernels.js";
 export { SGD, type ParameterGroup, type StepOptions } from "./optim/sgd.js";
 export { follow, type AverageUpdate } from "./optim/moving-average.js";
 

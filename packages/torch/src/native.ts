@@ -51,6 +51,48 @@ export interface OperatorTime {
   milliseconds: number;
 }
 
+declare const planBrand: unique symbol;
+
+/** A plan that is ready to run. */
+export interface PlanHandle {
+  readonly [planBrand]: "PlanHandle";
+}
+
+/** A tensor's place in memory. */
+export interface TensorMemory {
+  /** A number of its own for everything that is alive at the same time. */
+  storage: number;
+  /** Elements from the storage's beginning. */
+  offset: number;
+  /** Elements from pixel to pixel of features in channels-last memory; 0 for everything else. */
+  pixelStride: number;
+}
+
+/** A slice of features in a plan's memory. */
+export interface PlacedSlice {
+  /** In bytes. */
+  offset: number;
+  pixelStride: number;
+  channels: number;
+  height: number;
+  width: number;
+}
+
+export interface PlanDescription {
+  batch: number;
+  dtype: DType;
+  imageBytes: number;
+  predictionCount: number;
+  memoryBytes: number;
+  steps: {
+    kind: string;
+    reads: PlacedSlice[];
+    writes: PlacedSlice[];
+    constants: readonly (TensorHandle | null)[];
+    numbers: readonly number[];
+  }[];
+}
+
 export interface Bridge {
   findOperator(name: string, overload: string): number;
   callOperator(index: number, args: readonly unknown[]): unknown;
@@ -60,6 +102,9 @@ export interface Bridge {
   shape(tensor: TensorHandle): number[];
   dtype(tensor: TensorHandle): DType;
   device(tensor: TensorHandle): string;
+  memoryOf(tensor: TensorHandle): TensorMemory;
+  /** Another handle to the same tensor. */
+  alias(tensor: TensorHandle): TensorHandle;
   item(tensor: TensorHandle): number;
   isContiguous(tensor: TensorHandle, format: MemoryFormat): boolean;
   dispose(tensor: TensorHandle): void;
@@ -86,6 +131,18 @@ export interface Bridge {
   setThreads(count: number): void;
   threads(): number;
   memory(): MemoryStatistics;
+  /** Whether a plan's convolution takes slices of features, and adds a residual in the same pass. */
+  convolvesSlices(
+    x: TensorHandle,
+    weight: TensorHandle,
+    stride: number,
+    padding: number,
+    dilation: number,
+    groups: number,
+  ): boolean;
+  makePlan(description: PlanDescription): PlanHandle;
+  runPlan(plan: PlanHandle, images: Uint8Array, predictions: Float32Array): boolean;
+  disposePlan(plan: PlanHandle): void;
   startProfile(): void;
   stopProfile(): OperatorTime[];
   capabilities(): Capabilities;

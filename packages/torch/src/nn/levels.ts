@@ -1,6 +1,8 @@
-// A detection head's levels on their way into a loss: as rows of anchors, and the distances that their distributions expect.
+// A detection head's levels on their way into a loss, as rows of anchors, and out of the network, as boxes and scores; and the distances
+// that their distributions expect.
 import { callOperator } from "../dispatch.js";
 import { arange, cat } from "../operators.generated.js";
+import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { usesOwnKernels } from "./plain-kernels.js";
 
@@ -35,3 +37,46 @@ function anchorsFirst(level: Tensor): Tensor {
   const [batch, channels] = level.shape;
   return level.permute([0, 2, 3, 1]).reshape([batch!, -1, channels!]).to({ dtype: "float32" });
 }
+
+/** How a head's channels are to be read: the distributions of 4 distances, classes, and perhaps an objectness. */
+export interface HeadChannels {
+  readonly bins: number;
+  readonly objectness: boolean;
+}
+
+/**
+ * Levels as boxes and scores. Distances are the expectation of a softmax over the bins (Li et al. 2020, Generalized Focal Loss); a box is
+ * spanned from its anchor by the distances to its left, top, right and bottom side.
+ * @param levels [B, 4 · bins + classes (+ 1), Hᵢ, Wᵢ] each
+ * @param anchors.centres [2, A] x and y in pixels
+ * @param anchors.strides [1, A] pixels a cell
+ * @returns [B, 4 + classes, A] cx cy w h in pixels, then scores: sigmoids, times the objectness where there is one; in the anchors' type
+ */
+export function decodeLevels(
+  levels: readonly Tensor[],
+  { centres, strides }: { readonly centres: Tensor; readonly strides: Tensor },
+  { bins, objectness }: HeadChannels,
+): Tensor {
+  if (usesOwnKernels()) {
+    return callOperator("yolov9::decode_levels", "", [levels, centres, strides, bins, objectness]) as Tensor;
+  }
+  return scope(() => {
+    const { dtype, device } = centres;
+    const flat = levels.map((level) => level.flatten(2));
+    const all = cat(flat, 2).to({ dtype });
+    const [batch, channels, anchors] = all.shape as [number, number, number];
+    const certainties = objectness ? [1] : [];
+    const classes = channels - SIDES * bins - certainties.length;
+    const [boxes, logits, certainty] = all.split_with_sizes([SIDES * bins, classes, ...certainties], 1);
+    const distribution = boxes!.reshape([batch, SIDES, bins, anchors]).softmax(2);
+    const distances = distribution.mul(arange(bins, { dtype, device }).view([bins, 1])).sum([2]);
+    const [leftTop, rightBottom] = distances.chunk(2, 1);
+    const centrePx = centres.add(rightBottom!.sub(leftTop!).div(2).mul(strides));
+    const sizePx = leftTop!.add(rightBottom!).mul(strides);
+    const scores = certainty === undefined ? logits!.sigmoid() : logits!.sigmoid().mul(certainty.sigmoid());
+    return cat([centrePx, sizePx, scores], 1);
+  });
+}
+
+/** Of a box: left, top, right, bottom. */
+const SIDES = 4;

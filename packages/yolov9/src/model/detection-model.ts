@@ -2,10 +2,9 @@
  * A detection model that runs: the rows of a model file as modules, their order of execution, and the decoding of raw outputs into
  * boxes. It knows nothing of losses, published names or export.
  */
-import { Module, arange, cat, checkpointActivations, scope, type DType, type Tensor } from "@yolov9/torch";
+import { Module, checkpointActivations, decodeLevels, scope, type DType, type Tensor } from "@yolov9/torch";
 import { AnchorCache } from "./anchors.js";
 import type { Activation } from "./activation.js";
-import { SIDES } from "./blocks/detect.js";
 import type { FeatureBlock, Head, MultiFeatureBlock } from "./blocks/registry.js";
 import { planModel } from "./plan.js";
 import { IMAGE, type ModelSpec, type SectionName } from "./spec.js";
@@ -154,32 +153,13 @@ export class DetectionModel extends Module {
   }
 
   /**
-   * Raw levels as boxes and scores. Distances are the expectation of a softmax over the bins (Li et al. 2020, Generalized Focal
-   * Loss); a box is spanned from its anchor by the distances to its left, top, right and bottom side.
+   * Raw levels as boxes and scores.
    * @param levels as `forward` gives them
    * @returns [B, 4 + classCount, A] cx cy w h in input pixels, then scores: sigmoids, times the objectness where the heads have it; float32 when the levels are half precision
    */
   decode(levels: readonly Tensor[]): Tensor {
-    return scope(() => {
-      const dtype = decodingType(levels[0]!.dtype);
-      const { centres, strides } = this.#anchors.get(levels, this.strides, dtype);
-      const all = cat(
-        levels.map((level) => level.flatten(2)),
-        2,
-      ).to({ dtype });
-      const [boxes, logits, objectness] = all.split_with_sizes(
-        [SIDES * this.regMax, this.classCount, ...(this.objectness ? [1] : [])],
-        1,
-      );
-      const [batch, , anchors] = all.shape;
-      const bins = arange(this.regMax, { dtype, device: all.device }).view([this.regMax, 1]);
-      const distribution = boxes!.reshape([batch!, SIDES, this.regMax, anchors!]).softmax(2);
-      const [leftTop, rightBottom] = distribution.mul(bins).sum([2]).chunk(2, 1);
-      const centrePx = centres.add(rightBottom!.sub(leftTop!).div(2).mul(strides));
-      const sizePx = leftTop!.add(rightBottom!).mul(strides);
-      const scores = objectness === undefined ? logits!.sigmoid() : logits!.sigmoid().mul(objectness.sigmoid());
-      return cat([centrePx, sizePx, scores], 1);
-    });
+    const anchors = this.#anchors.get(levels, this.strides, decodingType(levels[0]!.dtype));
+    return decodeLevels(levels, anchors, { bins: this.regMax, objectness: this.objectness });
   }
 
   /** One row, checkpointed where that is wanted and there is something to compute again. */

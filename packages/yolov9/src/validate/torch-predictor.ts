@@ -11,6 +11,7 @@ import {
 } from "@yolov9/torch";
 import type { DetectionLoss, LossItems } from "../loss/index.js";
 import type { DetectionModel } from "../model/index.js";
+import { PredictionPlans } from "./prediction-plans.js";
 import type { InputSize, PredictionInput, Predictions, Predictor } from "./predictor.js";
 
 export interface TorchPredictorOptions {
@@ -31,6 +32,8 @@ export class TorchPredictor implements Predictor {
   readonly #ownsModel: boolean;
   readonly #device: string;
   readonly #precision: DType;
+  /** Where the model is on a CPU. */
+  readonly #plans: PredictionPlans | undefined;
 
   /** @param model where its weights are; its mode is restored after every batch */
   constructor(model: DetectionModel, options: TorchPredictorOptions = {}) {
@@ -41,6 +44,7 @@ export class TorchPredictor implements Predictor {
     const { device, dtype } = model.parameters()[0]![1];
     this.#device = device;
     this.#precision = options.precision ?? dtype;
+    this.#plans = device === "cpu" ? new PredictionPlans(model, this.#precision) : undefined;
   }
 
   get classCount(): number {
@@ -59,13 +63,16 @@ export class TorchPredictor implements Predictor {
     const { training } = this.#model;
     this.#model.eval();
     try {
-      return Promise.resolve(noGrad(() => scope(() => this.#run(input))));
+      const wantsLosses = this.#loss !== undefined && input.targets !== undefined;
+      const planned = wantsLosses ? undefined : this.#plans?.predict(input);
+      return Promise.resolve(planned ?? noGrad(() => scope(() => this.#run(input))));
     } finally {
       if (training) this.#model.train();
     }
   }
 
   close(): Promise<void> {
+    this.#plans?.dispose();
     if (this.#ownsModel) this.#model.dispose();
     return Promise.resolve();
   }

@@ -1,0 +1,171 @@
+// Packs weights, cuts the work into rows for the threads, and copies rows with borders around them where a kernel looks beyond a pixel.
+#include "bfloat16-convolution.h"
+
+#include <ATen/Parallel.h>
+
+#include <vector>
+
+#include "channels-last.h"
+#include "packed-weights.h"
+
+namespace bridge {
+
+namespace {
+
+const ConvolutionRows* kernels() {
+  static const ConvolutionRows* const rows = avx512ConvolutionRows();
+  return rows;
+}
+
+/// Copied rows of a strip stay in a core's second cache, and leave room for weights.
+constexpr int64_t bytesPerStrip = 400 << 10;
+
+constexpr int64_t evenNumber(int64_t n) { return (n + 1) / 2 * 2; }
+constexpr int64_t blocksOf(int64_t channels) { return (channels + outBlock - 1) / outBlock; }
+int64_t blockSize(int64_t inChannels, int64_t kernel) { return kernel * kernel * evenNumber(inChannels) * outBlock; }
+
+Pixels from(Pixels pixels, int64_t pixel) { return {pixels.data ? pixels.data + pixel * pixels.pixelStride : nullptr, pixels.pixelStride}; }
+
+/// Calls body(first, last) on each thread with its part of `count`, always the same.
+template <typename Body>
+void overParts(int64_t count, const Body& body) {
+  const int64_t threads = std::min<int64_t>(at::get_num_threads(), count);
+  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t thread = begin; thread < end; ++thread) body(thread * count / threads, (thread + 1) * count / threads);
+  });
+}
+
+/// Every pixel of the output from one of the input.
+void convolvePixels(const ConvolutionShape& shape, const PixelSums& sums, Pixels x, Pixels residual, Pixels y) {
+  overParts(shape.batch * shape.outHeight * shape.outWidth, [&](int64_t first, int64_t last) {
+    kernels()->convolve(sums, from(x, first).data, from(residual, first), from(y, first), last - first);
+  });
+}
+
+/// Output rows of a strip, one at least.
+int64_t rowsPerStrip(const ConvolutionShape& shape, int64_t rowSize) {
+  const int64_t inputRows = bytesPerStrip / static_cast<int64_t>(sizeof(BFloat16Bits)) / rowSize;
+  return std::max<int64_t>((inputRows - shape.kernel) / shape.stride + 1, 1);
+}
+
+/// Output rows from copies of the input's with borders.
+void convolveRows(const ConvolutionShape& shape, const PixelSums& pixelSums, Pixels x, Pixels residual, Pixels y) {
+  const int64_t margin = shape.kernel / 2, columns = (shape.outWidth - 1) * shape.stride + shape.kernel;
+  BorderedRows whole{nullptr, x.pixelStride, shape.inHeight, shape.inWidth, shape.inChannels, 0, 0, -margin, columns};
+  const int64_t rowSize = whole.rowSize(), most = rowsPerStrip(shape, rowSize);
+  PixelSums sums = pixelSums;
+  sums.runStride = rowSize;
+  sums.pixelStep = shape.stride * whole.copiedChannels();
+  overParts(shape.batch * shape.outHeight, [&](int64_t first, int64_t last) {
+    static thread_local std::vector<BFloat16Bits> copy;
+    for (int64_t row = first, count; row < last; row += count) {
+      const int64_t image = row / shape.outHeight, rowOfImage = row % shape.outHeight;
+      count = std::min({most, last - row, shape.outHeight - rowOfImage});
+      BorderedRows rows = whole;
+      rows.image = from(x, image * shape.inHeight * shape.inWidth).data;
+      rows.first = rowOfImage * shape.stride - margin;
+      rows.count = (count - 1) * shape.stride + shape.kernel;
+      if (static_cast<int64_t>(copy.size()) < rows.count * rowSize) copy.resize(rows.count * rowSize);
+      kernels()->copy(rows, copy.data());
+      for (int64_t i = 0; i < count; ++i) {
+        const int64_t pixel = (row + i) * shape.outWidth;
+        kernels()->convolve(sums, copy.data() + i * shape.stride * rowSize, from(residual, pixel), from(y, pixel), shape.outWidth);
+      }
+    }
+  });
+}
+
+void pack(const WeightLayout& layout, BFloat16Bits* packed) {
+  overParts(blocksOf(layout.outChannels), [&](int64_t first, int64_t last) {
+    for (int64_t block = first; block < last; ++block) kernels()->pack(layout, block, packed + block * blockSize(layout.inChannels, layout.kernel));
+  });
+}
+
+WeightLayout layoutOf(const at::Tensor& weight) {
+  return {weight.data_ptr<float>(), weight.size(0), weight.size(1), weight.size(2), weight.stride(0), weight.stride(1), weight.stride(2), weight.stride(3)};
+}
+
+/// With both kinds of channels exchanged and the kernel turned round.
+WeightLayout transposed(const WeightLayout& l) {
+  const float* last = l.weights + (l.kernel - 1) * (l.rowStride + l.columnStride);
+  return {last, l.inChannels, l.outChannels, l.kernel, l.inStride, l.outStride, -l.rowStride, -l.columnStride};
+}
+
+/// Memory of this thread for weights that serve one call.
+BFloat16Bits* temporaryWeights(const ConvolutionShape& shape) {
+  static thread_local std::vector<BFloat16Bits> memory;
+  if (static_cast<int64_t>(memory.size()) < packedWeightsSize(shape)) memory.resize(packedWeightsSize(shape));
+  return memory.data();
+}
+
+BFloat16Bits* keptWeights(const ConvolutionShape& shape, const at::Tensor& weight) {
+  struct Only {
+    bool operator==(const Only&) const { return true; }
+  };
+  static PackedWeights<Only> kept;
+  const int64_t bytes = packedWeightsSize(shape) * static_cast<int64_t>(sizeof(BFloat16Bits));
+  return static_cast<BFloat16Bits*>(kept.find(weight, {}, bytes, [&](void* packed) { packWeights(weight, static_cast<BFloat16Bits*>(packed)); }));
+}
+
+Pixels pixelsOf(const at::Tensor& x) { return {static_cast<BFloat16Bits*>(x.data_ptr()), pixelStride(x)}; }
+
+at::Tensor outputOf(const ConvolutionShape& shape, const at::Tensor& like) {
+  return at::empty({shape.batch, shape.outChannels, shape.outHeight, shape.outWidth}, like.options(), at::MemoryFormat::ChannelsLast);
+}
+
+}  // namespace
+
+bool suitsBFloat16Convolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t dilation, int64_t groups) {
+  const int64_t kernel = weight.size(2);
+  return kernels() && x.is_cpu() && x.dim() == 4 && x.numel() > 0 && x.scalar_type() == at::kBFloat16 && weight.scalar_type() == at::kFloat && groups == 1 &&
+         dilation == 1 && (stride == 1 || stride == 2) && kernel == weight.size(3) && (kernel == 1 || kernel == 3) && padding == kernel / 2;
+}
+
+ConvolutionShape convolutionShape(const at::Tensor& x, const at::Tensor& weight, int64_t stride) {
+  const auto reduced = [&](int64_t size) { return (size - 1) / stride + 1; };
+  return {x.size(0), x.size(2), x.size(3), x.size(1), reduced(x.size(2)), reduced(x.size(3)), weight.size(0), weight.size(2), stride};
+}
+
+int64_t packedWeightsSize(const ConvolutionShape& shape) { return blocksOf(shape.outChannels) * blockSize(shape.inChannels, shape.kernel); }
+
+void packWeights(const at::Tensor& weight, BFloat16Bits* packed) { pack(layoutOf(weight), packed); }
+
+void packWeightsOfInputGradient(const at::Tensor& weight, BFloat16Bits* packed) { pack(transposed(layoutOf(weight)), packed); }
+
+void convolveBFloat16(const ConvolutionShape& shape, Pixels x, const BFloat16Bits* packed, const float* bias, Activation activation,
+                      Pixels residual, Pixels y) {
+  const PixelSums sums{packed, bias, activation, shape.outChannels, shape.kernel, shape.kernel * evenNumber(shape.inChannels) / 2, 0, x.pixelStride};
+  const bool pixelwise = shape.kernel == 1 && shape.stride == 1 && shape.inChannels % 2 == 0;
+  (pixelwise ? convolvePixels : convolveRows)(shape, sums, x, residual, y);
+}
+
+at::Tensor convolveBFloat16(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& bias, int64_t stride,
+                            Activation activation, bool keepWeights) {
+  const at::Tensor input = withPixelStride(x);
+  const ConvolutionShape shape = convolutionShape(x, weight, stride);
+  const at::Tensor y = outputOf(shape, x);
+  BFloat16Bits* packed = keepWeights ? keptWeights(shape, weight) : temporaryWeights(shape);
+  if (!keepWeights) packWeights(weight, packed);
+  convolveBFloat16(shape, pixelsOf(input), packed, bias ? bias->data_ptr<float>() : nullptr, activation, {}, pixelsOf(y));
+  return y;
+}
+
+void convolveBFloat16Into(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& bias, int64_t stride,
+                          Activation activation, const c10::optional<at::Tensor>& residual, const at::Tensor& y) {
+  const ConvolutionShape shape = convolutionShape(x, weight, stride);
+  convolveBFloat16(shape, pixelsOf(x), keptWeights(shape, weight), bias ? bias->data_ptr<float>() : nullptr, activation,
+                   residual ? pixelsOf(*residual) : Pixels{}, pixelsOf(y));
+}
+
+at::Tensor bfloat16InputGradient(const at::Tensor& dy, const at::Tensor& weight) {
+  const at::Tensor gradient = withPixelStride(dy);
+  const int64_t height = dy.size(2), width = dy.size(3), kernel = weight.size(2);
+  const ConvolutionShape shape{dy.size(0), height, width, weight.size(0), height, width, weight.size(1), kernel, 1};
+  const at::Tensor dx = outputOf(shape, dy);
+  BFloat16Bits* packed = temporaryWeights(shape);
+  packWeightsOfInputGradient(weight, packed);
+  convolveBFloat16(shape, pixelsOf(gradient), packed, nullptr, Activation::identity, {}, pixelsOf(dx));
+  return dx;
+}
+
+}  // namespace bridge

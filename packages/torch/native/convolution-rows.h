@@ -1,0 +1,60 @@
+// Output pixels of a bfloat16 convolution, weights packed for them, and rows of an image with borders: pointers and counts only.
+#pragma once
+
+#include "activation-codes.h"
+#include "vectorised.h"
+
+namespace bridge {
+
+/// Output channels that one vector holds.
+constexpr int64_t outBlock = 16;
+
+/// Channels-last bfloat16 pixels, `pixelStride` elements apart: a slice of the channels of a wider tensor has a larger one than
+/// it has channels. Rows and images follow without gaps.
+struct Pixels {
+  BFloat16Bits* data;
+  int64_t pixelStride;
+};
+
+/// What all output pixels share: each sums `runs` runs of `pairs` pairs of neighbouring input elements, a run being a row of the
+/// kernel, times weights[block of output channels][run][pair][16][2].
+struct PixelSums {
+  const BFloat16Bits* weights;
+  const float* bias;  // null: none
+  Activation activation;
+  int64_t outChannels, runs, pairs;
+  int64_t runStride, pixelStep;  // elements of the input from run to run, and from output pixel to output pixel
+};
+
+/// A picture's rows `first` … `first + count − 1` and its columns from `firstColumn`, zero where the picture ends.
+struct BorderedRows {
+  const BFloat16Bits* image;
+  int64_t pixelStride, height, width, channels;
+  int64_t first, count, firstColumn, columns;
+
+  /// Channels in the copy, an even number.
+  int64_t copiedChannels() const { return (channels + 1) / 2 * 2; }
+  int64_t rowSize() const { return columns * copiedChannels(); }
+};
+
+/// Float32 weights of a convolution of `outChannels` and `inChannels`, whose gradient with respect to the input is one with both exchanged
+/// and the kernel turned round.
+struct WeightLayout {
+  const float* weights;
+  int64_t outChannels, inChannels, kernel;
+  int64_t outStride, inStride, rowStride, columnStride;
+};
+
+struct ConvolutionRows {
+  /// `count` neighbouring output pixels; the residual, where it has data, is added after the activation.
+  void (*convolve)(const PixelSums& sums, const BFloat16Bits* x, Pixels residual, Pixels y, int64_t count);
+  /// copy[row][column][copied channels]
+  void (*copy)(const BorderedRows& rows, BFloat16Bits* copy);
+  /// Packs the weights of one block of output channels.
+  void (*pack)(const WeightLayout& layout, int64_t block, BFloat16Bits* packed);
+};
+
+/// Null where the processor has no bfloat16 dot product.
+const ConvolutionRows* avx512ConvolutionRows();
+
+}  // namespace bridge
