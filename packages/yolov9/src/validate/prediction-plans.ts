@@ -1,18 +1,13 @@
 /** Plans of one deployed model, for the shapes of batches that come again. */
 import { noGrad, recordPlan, tensor, unitImages, usesOwnKernels, type DType, type Plan } from "@yolov9/torch";
 import type { DetectionModel } from "../model/index.js";
+import { ByShape } from "./by-shape.js";
 import type { PredictionInput, Predictions } from "./predictor.js";
-
-/** Shapes that are remembered; rectangular evaluation has about this many. */
-const MOST_SHAPES = 16;
-
-/** Seen once, or a network that no plan can be made of. */
-type Remembered = Plan | "seen" | "impossible";
 
 export class PredictionPlans {
   readonly #model: DetectionModel;
   readonly #precision: DType;
-  readonly #plans = new Map<string, Remembered>();
+  readonly #plans = new ByShape<Plan>();
 
   /** @param model on the CPU, in evaluation mode whenever `predict` is called */
   constructor(model: DetectionModel, precision: DType) {
@@ -23,7 +18,7 @@ export class PredictionPlans {
   /** @returns undefined where there is no plan: for a shape's first batch, and for a network that needs more than plans know */
   predict(input: PredictionInput): Predictions | undefined {
     if (!this.#model.fused || !usesOwnKernels()) return undefined;
-    const plan = this.#find(input);
+    const plan = this.#plans.find(input, () => this.#record(input));
     if (plan === undefined) return undefined;
     const [batch, rows, anchors] = plan.shape;
     const values = uninitialised(batch * rows * anchors);
@@ -33,25 +28,7 @@ export class PredictionPlans {
   }
 
   dispose(): void {
-    for (const plan of this.#plans.values()) if (typeof plan !== "string") plan.dispose();
-    this.#plans.clear();
-  }
-
-  #find(input: PredictionInput): Plan | undefined {
-    const key = [input.batchSize, input.height, input.width].join();
-    const known = this.#plans.get(key);
-    const current = known === undefined ? "seen" : known === "seen" ? (this.#record(input) ?? "impossible") : known;
-    // What was used last is last in the map, what is forgotten first is first.
-    this.#plans.delete(key);
-    this.#plans.set(key, current);
-    if (this.#plans.size > MOST_SHAPES) this.#forgetOldest();
-    return typeof current === "string" ? undefined : current;
-  }
-
-  #forgetOldest(): void {
-    const [key, plan] = this.#plans.entries().next().value!;
-    if (typeof plan !== "string") plan.dispose();
-    this.#plans.delete(key);
+    this.#plans.dispose();
   }
 
   #record({ images, batchSize, height, width }: PredictionInput): Plan | undefined {

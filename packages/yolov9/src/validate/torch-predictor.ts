@@ -11,8 +11,10 @@ import {
 } from "@yolov9/torch";
 import type { DetectionLoss, LossItems } from "../loss/index.js";
 import type { DetectionModel } from "../model/index.js";
+import { PredictionGraphs } from "./prediction-graphs.js";
 import { PredictionPlans } from "./prediction-plans.js";
 import type { InputSize, PredictionInput, Predictions, Predictor } from "./predictor.js";
+import { readPredictions } from "./read-predictions.js";
 
 export interface TorchPredictorOptions {
   /** Computes validation losses from raw levels and targets. */
@@ -32,8 +34,8 @@ export class TorchPredictor implements Predictor {
   readonly #ownsModel: boolean;
   readonly #device: string;
   readonly #precision: DType;
-  /** Where the model is on a CPU. */
-  readonly #plans: PredictionPlans | undefined;
+  /** The faster way for shapes that come again. */
+  readonly #recorded: PredictionPlans | PredictionGraphs;
 
   /** @param model where its weights are; its mode is restored after every batch */
   constructor(model: DetectionModel, options: TorchPredictorOptions = {}) {
@@ -44,7 +46,8 @@ export class TorchPredictor implements Predictor {
     const { device, dtype } = model.parameters()[0]![1];
     this.#device = device;
     this.#precision = options.precision ?? dtype;
-    this.#plans = device === "cpu" ? new PredictionPlans(model, this.#precision) : undefined;
+    this.#recorded =
+      device === "cpu" ? new PredictionPlans(model, this.#precision) : new PredictionGraphs(model, this.#precision);
   }
 
   get classCount(): number {
@@ -64,15 +67,15 @@ export class TorchPredictor implements Predictor {
     this.#model.eval();
     try {
       const wantsLosses = this.#loss !== undefined && input.targets !== undefined;
-      const planned = wantsLosses ? undefined : this.#plans?.predict(input);
-      return Promise.resolve(planned ?? noGrad(() => scope(() => this.#run(input))));
+      const recorded = wantsLosses ? undefined : this.#recorded.predict(input);
+      return Promise.resolve(recorded ?? noGrad(() => scope(() => this.#run(input))));
     } finally {
       if (training) this.#model.train();
     }
   }
 
   close(): Promise<void> {
-    this.#plans?.dispose();
+    this.#recorded.dispose();
     if (this.#ownsModel) this.#model.dispose();
     return Promise.resolve();
   }
@@ -80,11 +83,8 @@ export class TorchPredictor implements Predictor {
   #run(input: PredictionInput): Predictions {
     const outputs = this.#model.forward(this.#upload(input));
     const losses = this.#losses(outputs, input);
-    const decoded = this.#model.decode(outputs.lead);
-    const values = decoded.toArray();
     return {
-      values: values instanceof Float32Array ? values : Float32Array.from(values, Number),
-      anchors: decoded.shape[2]!,
+      ...readPredictions(this.#model.decode(outputs.lead)),
       ...(losses === undefined ? {} : { losses }),
     };
   }
