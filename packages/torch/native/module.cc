@@ -1,4 +1,5 @@
 // Entry point of the addon: the operator door and the tensor functions, as plain exports.
+#include "allocator.h"
 #include "custom-function.h"
 #include "node.h"
 #include "operators.h"
@@ -31,5 +32,6 @@ NAPI_MODULE_INIT() {
   bridge::defineTensorFunctions(env, exports);
   bridge::defineCustomFunctions(env, exports);
   bridge::defineProfiler(env, exports);
+  bridge::defineAllocator(env, exports);
   return exports;
 }
