@@ -12,8 +12,8 @@
 
 namespace {
 
-/// Keeps freed memory instead of giving it back to the system: every training step allocates the same large tensors, and
-/// mapping fresh pages for them costs more than the arithmetic on them.
+/// Keeps freed memory instead of giving it back to the system: tensors have an allocator of their own for that, but what libraries
+/// and JavaScript's arrays take comes and goes with every step, too.
 void keepFreedMemory() {
 #if defined(__GLIBC__)
   mallopt(M_MMAP_MAX, 0);
