@@ -5,7 +5,14 @@ import { loadModelSpec, profile } from "yolov9";
 import { measurePeak } from "./convolution-peak.js";
 import type { Report } from "./main.js";
 import { table } from "./statistics.js";
-import { measureStep, phases, type StepMeasurement, type StepOptions, type StepVariant } from "./training-step.js";
+import {
+  measureStep,
+  phases,
+  type StepMeasurement,
+  type StepOptions,
+  type StepVariant,
+  type TensorMemory,
+} from "./training-step.js";
 
 interface NamedVariant extends StepVariant {
   name: string;
@@ -40,12 +47,13 @@ export function benchTrain(options: StepOptions): Report {
   const gflop = profile(loadModelSpec(options.model), options.size).gflops.training * PASSES * options.batch;
   const measured = [...possible, floor].map((variant) => ({ ...variant, ...measureStep(variant, options) }));
   const [plain] = measured;
-  const results = measured.map(({ name, title, step, phases: times, peakMegabytes, operators }) => ({
+  const results = measured.map(({ name, title, step, phases: times, peakMegabytes, tensorMemory, operators }) => ({
     name,
     title,
     step,
     phases: times,
     peakMegabytes,
+    tensorMemory,
     imagesPerSecond: (options.batch / step) * 1000,
     gflopPerSecond: (gflop / step) * 1000,
     ratio: plain!.step / step,
@@ -70,6 +78,7 @@ export function benchTrain(options: StepOptions): Report {
       "",
       `  ${fastest.title}: ${summary.overFloor.toFixed(2)} times the floor; loss ${percent(summary.lossShare)}, optimiser and average ` +
         `${percent(summary.optimiserShare)} of the step; ${percent(summary.shareOfPeak)} of the ${peak.toFixed(0)} GFLOP/s that one large convolution reaches`,
+      ...(best.tensorMemory === undefined ? [] : [memoryLine(best.tensorMemory)]),
       "",
       table([
         ["operators of that step", "calls", "ms", "share"],
@@ -107,6 +116,11 @@ function rowOf(
     result.peakMegabytes.toFixed(0),
     result.memoryRatio.toFixed(2),
   ];
+}
+
+function memoryLine({ peakInUse, peakHeld, allocations, systemAllocations }: TensorMemory): string {
+  const most = `at most ${peakInUse.toFixed(0)} MB of tensors, ${peakHeld.toFixed(0)} MB held for them`;
+  return `  ${most}; ${allocations.toFixed(0)} allocations a step, ${systemAllocations.toFixed(2)} of them from the system`;
 }
 
 function percent(share: number): string {

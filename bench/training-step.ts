@@ -3,12 +3,14 @@
 import {
   fanOut,
   manualSeed,
+  memoryStatistics,
   noGrad,
   profile,
   rand,
   scope,
   SGD,
   withPlainKernels,
+  type AllocatorStatistics,
   type MemoryFormat,
   type OperatorTime,
   type Precision,
@@ -51,11 +53,24 @@ export interface StepVariant {
 export const phases = ["forward", "loss", "backward", "optimiser"] as const;
 export type Phase = (typeof phases)[number];
 
+/** What the caching allocator did. */
+export interface TensorMemory {
+  /** In megabytes. */
+  peakInUse: number;
+  peakHeld: number;
+  /** A step, once warm. */
+  allocations: number;
+  systemAllocations: number;
+}
+
 export interface StepMeasurement {
   /** Median milliseconds a step, and of its phases. */
   step: number;
   phases: Record<Phase, number>;
+  /** Of the whole process. */
   peakMegabytes: number;
+  /** Undefined where the system's allocator is used. */
+  tensorMemory: TensorMemory | undefined;
   /** Milliseconds a step of every kind of operator, most first. */
   operators: OperatorTime[];
 }
@@ -108,7 +123,10 @@ function measure(variant: StepVariant, { model: name, size, batch, steps }: Step
     });
   };
   warmUpAssignment(model, loss, targets, { size, layout });
-  const timings = repeat(warmUpSteps + steps, step).slice(warmUpSteps);
+  repeat(warmUpSteps, step);
+  const before = memoryStatistics();
+  const timings = repeat(steps, step);
+  const tensorMemory = tensorMemoryOf(steps, before, memoryStatistics());
   const peakMegabytes = process.resourceUsage().maxRSS / 1000;
   const operators = profile(() => repeat(profiledSteps, step)).map(({ name, calls, milliseconds }) => ({
     name,
@@ -120,7 +138,22 @@ function measure(variant: StepVariant, { model: name, size, batch, steps }: Step
     step: median(timings.map((timing) => phases.reduce((sum, phase) => sum + timing[phase], 0))),
     phases: Object.fromEntries(medians) as Record<Phase, number>,
     peakMegabytes,
+    tensorMemory,
     operators,
+  };
+}
+
+function tensorMemoryOf(
+  steps: number,
+  before: AllocatorStatistics | undefined,
+  after: AllocatorStatistics | undefined,
+): TensorMemory | undefined {
+  if (before === undefined || after === undefined) return undefined;
+  return {
+    peakInUse: after.peakBytesInUse / 1e6,
+    peakHeld: after.peakBytesHeld / 1e6,
+    allocations: (after.allocations - before.allocations) / steps,
+    systemAllocations: (after.fromSystem - before.fromSystem) / steps,
   };
 }
 

@@ -1,4 +1,5 @@
 // Entry point of the addon: the operator door and the tensor functions, as plain exports.
+#include "allocator.h"
 #include "cuda-graph.h"
 #include "custom-function.h"
 #include "node.h"
@@ -13,8 +14,8 @@
 
 namespace {
 
-/// Keeps freed memory instead of giving it back to the system: every training step allocates the same large tensors, and
-/// mapping fresh pages for them costs more than the arithmetic on them.
+/// Keeps freed memory instead of giving it back to the system: tensors have an allocator of their own for that, but what libraries
+/// and JavaScript's arrays take comes and goes with every step, too.
 void keepFreedMemory() {
 #if defined(__GLIBC__)
   mallopt(M_MMAP_MAX, 0);
@@ -35,5 +36,6 @@ NAPI_MODULE_INIT() {
   bridge::definePlans(env, exports);
   bridge::defineProfiler(env, exports);
   bridge::defineCudaGraphs(env, exports);
+  bridge::defineAllocator(env, exports);
   return exports;
 }

@@ -7,6 +7,7 @@
 #include <torch/version.h>
 
 #include <algorithm>
+#include <atomic>
 #include <vector>
 
 #include "optimiser-rows.h"
@@ -32,11 +33,14 @@ std::vector<Chunk> chunksOf(const std::vector<at::Tensor>& tensors) {
   return chunks;
 }
 
-/// Calls body(chunkIndex, chunk) in parallel.
+/// Calls body(chunkIndex, chunk) in parallel. Each thread takes the next chunk when it is done with one: chunks of small tensors
+/// are smaller, so equal numbers of them would not be equal work.
 template <typename Body>
 void overChunks(const std::vector<Chunk>& chunks, const Body& body) {
-  at::parallel_for(0, static_cast<int64_t>(chunks.size()), 1, [&](int64_t from, int64_t to) {
-    for (int64_t i = from; i < to; ++i) body(i, chunks[i]);
+  const auto count = static_cast<int64_t>(chunks.size());
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::min<int64_t>(at::get_num_threads(), count), 1, [&](int64_t, int64_t) {
+    for (int64_t i = next++; i < count; i = next++) body(i, chunks[i]);
   });
 }
 

@@ -26,7 +26,8 @@ export {
   setGeneratorState,
   setNumThreads,
 } from "./runtime.js";
-export type { Capabilities, MemoryStatistics, OperatorTime } from "./native.js";
+export { emptyCache, memoryStatistics, resetPeakMemory } from "./allocator.js";
+export type { AllocatorStatistics, Capabilities, MemoryStatistics, OperatorTime } from "./native.js";
 
 export { CudaGraph } from "./cuda-graph.js";
 

@@ -31,6 +31,19 @@ export interface MemoryStatistics {
   collectedTensors: number;
 }
 
+/** The memory that tensors on the CPU take from the allocator. Bytes are those of whole blocks, rounded up and with a header. */
+export interface AllocatorStatistics {
+  bytesInUse: number;
+  /** In use, and free but kept for later tensors. */
+  bytesHeld: number;
+  peakBytesInUse: number;
+  peakBytesHeld: number;
+  /** Each was served from memory that was freed before, or the system had to provide it. */
+  allocations: number;
+  fromCache: number;
+  fromSystem: number;
+}
+
 export interface Capabilities {
   version: string;
   cuda: boolean;
@@ -143,6 +156,11 @@ export interface Bridge {
   makePlan(description: PlanDescription): PlanHandle;
   runPlan(plan: PlanHandle, images: Uint8Array, predictions: Float32Array): boolean;
   disposePlan(plan: PlanHandle): void;
+  /** Lets tensors on the CPU made from now on take their memory from the caching allocator. */
+  useCachingAllocator(): void;
+  allocatorStatistics(): AllocatorStatistics;
+  resetPeakMemory(): void;
+  emptyCache(): void;
   startProfile(): void;
   stopProfile(): OperatorTime[];
   capabilities(): Capabilities;

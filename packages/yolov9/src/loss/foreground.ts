@@ -4,20 +4,21 @@
  */
 import { expectation, noGrad } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
+import type { AnchorGrid } from "./anchor-grid.js";
 import type { FlatPredictions, HeadShape } from "./predictions.js";
-import type { ImageObjects, TaskAlignedAssigner } from "./task-aligned-assigner.js";
+import type { Assignment, ImageObjects, TaskAlignedAssigner } from "./task-aligned-assigner.js";
 
 /** The assigned anchors of all images, as parallel lists of length F. */
 export interface Foreground {
   /** Row of the anchor among the B * A of the batch. */
-  readonly rows: number[];
+  readonly rows: Int32Array;
   /** Class of its object. */
-  readonly classes: number[];
-  readonly scores: number[];
-  /** [F * 4] x y x y of the anchor in cells. */
-  readonly anchors: number[];
-  /** [F * 4] x1 y1 x2 y2 of the object in cells of the anchor's level. */
-  readonly boxes: number[];
+  readonly classes: Int32Array;
+  readonly scores: Float64Array;
+  /** [F, 4] x y x y of the anchor in cells. */
+  readonly anchors: Float32Array;
+  /** [F, 4] x1 y1 x2 y2 of the object in cells of the anchor's level. */
+  readonly boxes: Float32Array;
 }
 
 /** Runs the assigner on every image. @param objects what each of the B images contains */
@@ -27,15 +28,13 @@ export function assignAnchors(
   assigner: TaskAlignedAssigner,
   { classCount, regMax }: HeadShape,
 ): Foreground {
-  const foreground: Foreground = { rows: [], classes: [], scores: [], anchors: [], boxes: [] };
-  if (objects.every(({ classes: labels }) => labels.length === 0)) return foreground;
+  if (objects.every(({ classes: labels }) => labels.length === 0)) return emptyForeground(0);
   const { boxes, classes, objectness, grid } = predictions;
   const distances = noGrad(() => floats(expectation(boxes.view([objects.length, grid.count, 4, regMax]))));
   const logits = floats(classes.detach());
   const objectnessLogits = objectness && floats(objectness.detach());
   const decoded = new Float32Array(grid.count * 4);
-  objects.forEach((ofImage, image) => {
-    if (ofImage.classes.length === 0) return;
+  const assignments = objects.map((ofImage, image) => {
     const from = image * grid.count;
     const ofAnchors = (values: Float32Array, width: number): Float32Array =>
       values.subarray(from * width, (from + grid.count) * width);
@@ -46,18 +45,40 @@ export function assignAnchors(
       classCount,
       ...(objectnessLogits && { objectness: ofAnchors(objectnessLogits, 1) }),
     };
-    const assignment = assigner.assign(grid, ofPrediction, ofImage);
-    assignment.anchors.forEach((anchor, i) => {
+    return assigner.assign(grid, ofPrediction, ofImage);
+  });
+  return gather(assignments, objects, grid);
+}
+
+function emptyForeground(count: number): Foreground {
+  return {
+    rows: new Int32Array(count),
+    classes: new Int32Array(count),
+    scores: new Float64Array(count),
+    anchors: new Float32Array(4 * count),
+    boxes: new Float32Array(4 * count),
+  };
+}
+
+/** The assignments of the images one after another. */
+function gather(assignments: readonly Assignment[], objects: readonly ImageObjects[], grid: AnchorGrid): Foreground {
+  const foreground = emptyForeground(assignments.reduce((sum, { anchors }) => sum + anchors.length, 0));
+  const { rows, classes, scores, anchors, boxes } = foreground;
+  let f = 0;
+  assignments.forEach((assignment, image) => {
+    const ofImage = objects[image]!;
+    for (let i = 0; i < assignment.anchors.length; i++, f++) {
+      const anchor = assignment.anchors[i]!;
       const object = assignment.objects[i]!;
       const stride = grid.stride[anchor]!;
-      foreground.rows.push(from + anchor);
-      foreground.classes.push(ofImage.classes[object]!);
-      foreground.scores.push(assignment.scores[i]!);
+      rows[f] = image * grid.count + anchor;
+      classes[f] = ofImage.classes[object]!;
+      scores[f] = assignment.scores[i]!;
       for (let side = 0; side < 4; side++) {
-        foreground.anchors.push((side % 2 === 0 ? grid.x[anchor]! : grid.y[anchor]!) / stride);
-        foreground.boxes.push(ofImage.boxes[4 * object + side]! / stride);
+        anchors[4 * f + side] = (side % 2 === 0 ? grid.x[anchor]! : grid.y[anchor]!) / stride;
+        boxes[4 * f + side] = ofImage.boxes[4 * object + side]! / stride;
       }
-    });
+    }
   });
   return foreground;
 }

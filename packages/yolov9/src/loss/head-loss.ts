@@ -66,7 +66,7 @@ function assignedClassLoss(classes: Tensor, foreground: Foreground): Tensor {
 }
 
 /** Σ softplus(x) − t·x, where t is zero but at the given positions of the flattened logits. */
-function crossEntropy(logits: Tensor, positions: readonly number[], targets: readonly number[]): Tensor {
+function crossEntropy(logits: Tensor, positions: Int32Array, targets: Float64Array): Tensor {
   const everywhere = logits.softplus().sum();
   if (positions.length === 0) return everywhere;
   const wanted = tensor(new Float32Array(targets), { device: logits.device });
@@ -78,12 +78,12 @@ function crossEntropy(logits: Tensor, positions: readonly number[], targets: rea
 }
 
 /** Where the logits of the assigned objects' classes lie among the B * A * C. */
-function objectPositions({ rows, classes }: Foreground, classCount: number): number[] {
+function objectPositions({ rows, classes }: Foreground, classCount: number): Int32Array {
   return rows.map((row, i) => row * classCount + classes[i]!);
 }
 
-function select(values: Tensor, positions: readonly number[]): Tensor {
-  return values.index_select(0, tensor(new Int32Array(positions), { device: values.device }));
+function select(values: Tensor, positions: Int32Array): Tensor {
+  return values.index_select(0, tensor(positions, { device: values.device }));
 }
 
 /** Box and distribution terms of the assigned anchors, weighted by their target scores. */

@@ -101,7 +101,7 @@ export class TaskAlignedAssigner {
       if (x1 + y1 + x2 + y2 > 0) grid.forEachInside(x1, y1, x2, y2, (anchor) => anchors.push(anchor));
       start[g + 1] = anchors.length;
     }
-    return { start, anchors: Int32Array.from(anchors) };
+    return { start, anchors: new Int32Array(anchors) };
   }
 
   /** The metric m of every candidate pair, in the order of the candidates. */
