@@ -6,6 +6,7 @@
 #include "operators.h"
 #include "plan.h"
 #include "profiler.h"
+#include "tensor-list.h"
 #include "tensors.h"
 
 #if defined(__GLIBC__)
@@ -32,6 +33,7 @@ NAPI_MODULE_INIT() {
   bridge::define<bridge::callOperator>(env, exports, "callOperator");
   bridge::define<bridge::operatorSchemas>(env, exports, "operatorSchemas");
   bridge::defineTensorFunctions(env, exports);
+  bridge::defineTensorLists(env, exports);
   bridge::defineCustomFunctions(env, exports);
   bridge::definePlans(env, exports);
   bridge::defineProfiler(env, exports);

@@ -7,6 +7,7 @@
 
 #include "handle.h"
 #include "scalar-types.h"
+#include "tensor-list.h"
 
 namespace bridge {
 
@@ -54,6 +55,7 @@ IValue toList(napi_env env, napi_value value, const c10::Argument& argument, con
   const auto at = [&](uint32_t index) { return array ? element(env, value, index) : value; };
   switch (elementType->kind()) {
     case TypeKind::TensorType: {
+      if (const auto* known = tensorListOf(env, value)) return c10::List<at::Tensor>(at::ArrayRef<at::Tensor>(*known));
       c10::List<at::Tensor> list;
       list.reserve(count);
       for (uint32_t i = 0; i < count; ++i) list.push_back(unwrap(env, at(i)));
@@ -61,6 +63,11 @@ IValue toList(napi_env env, napi_value value, const c10::Argument& argument, con
     }
     case TypeKind::OptionalType: {
       c10::List<c10::optional<at::Tensor>> list;
+      if (const auto* known = tensorListOf(env, value)) {
+        list.reserve(known->size());
+        for (const at::Tensor& tensor : *known) list.push_back(tensor.defined() ? c10::optional<at::Tensor>(tensor) : c10::nullopt);
+        return list;
+      }
       list.reserve(count);
       for (uint32_t i = 0; i < count; ++i) {
         const napi_value item = at(i);

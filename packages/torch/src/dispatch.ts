@@ -1,6 +1,7 @@
 // Calls operators by schema name: picks the overload that fits the arguments, swaps Tensors for handles, and makes
 // libtorch's errors speak of the operator and the shapes that went in.
 import { bridge, type TensorHandle } from "./native.js";
+import { TensorList } from "./tensor-list.js";
 import { Tensor } from "./tensor.js";
 
 /**
@@ -148,7 +149,7 @@ function inSchemaOrder(overload: Overload, args: readonly unknown[]): readonly u
 }
 
 function toHandle(value: unknown): unknown {
-  if (value instanceof Tensor) return value.handle;
+  if (value instanceof Tensor || value instanceof TensorList) return value.handle;
   return Array.isArray(value) ? value.map(toHandle) : value;
 }
 
@@ -162,6 +163,7 @@ function firstLine(message: string): string {
 }
 
 function describe(value: unknown): string {
+  if (value instanceof TensorList) return `${value.length} Tensors`;
   if (value instanceof Tensor) return value.isDisposed ? "disposed Tensor" : value.toString();
   if (Array.isArray(value)) return `[${value.map(describe).join(", ")}]`;
   if (typeof value === "object" && value !== null) return JSON.stringify(value);

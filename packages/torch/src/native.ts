@@ -10,6 +10,11 @@ export interface TensorHandle {
   readonly [brand]: "TensorHandle";
 }
 
+/** Tensors that operators take as one argument. */
+export interface TensorListHandle {
+  readonly [brand]: "TensorListHandle";
+}
+
 /** A recorded graph of CUDA. */
 export interface GraphHandle {
   readonly [brand]: "GraphHandle";
@@ -112,6 +117,8 @@ export interface Bridge {
   operatorSchemas(name: string): OperatorSchema[];
   fromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[]): TensorHandle;
   toBytes(tensor: TensorHandle): ArrayBuffer;
+  makeTensorList(tensors: readonly (TensorHandle | null)[]): TensorListHandle;
+  disposeTensorList(list: TensorListHandle): void;
   shape(tensor: TensorHandle): number[];
   dtype(tensor: TensorHandle): DType;
   device(tensor: TensorHandle): string;

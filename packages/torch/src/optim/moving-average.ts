@@ -1,6 +1,7 @@
 // Tensors that follow others: average ← decay · average + (1 − decay) · source, many tensors a call.
 import { callOperator } from "../dispatch.js";
 import { usesOwnKernels } from "../nn/plain-kernels.js";
+import type { TensorList } from "../tensor-list.js";
 import type { Tensor } from "../tensor.js";
 
 /** One update of averages. `SGD.step` takes one along in its own pass over memory; `follow` does it alone. */
@@ -12,5 +13,14 @@ export interface AverageUpdate {
 }
 
 export function follow({ decay, averages }: AverageUpdate): void {
-  callOperator("yolov9::follow", "", [[...averages.values()], [...averages.keys()], decay, usesOwnKernels()]);
+  followLists([...averages.values()], [...averages.keys()], decay);
+}
+
+/** The same with tensors at the same index. */
+export function followLists(
+  averages: TensorList | readonly Tensor[],
+  sources: TensorList | readonly Tensor[],
+  decay: number,
+): void {
+  callOperator("yolov9::follow", "", [averages, sources, decay, usesOwnKernels()]);
 }

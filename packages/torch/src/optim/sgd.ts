@@ -4,7 +4,9 @@ import { noGrad } from "../autograd.js";
 import { callOperator } from "../dispatch.js";
 import { usesOwnKernels } from "../nn/plain-kernels.js";
 import type { Tensor } from "../tensor.js";
-import { follow, type AverageUpdate } from "./moving-average.js";
+import { TensorList } from "../tensor-list.js";
+import { followLists, type AverageUpdate } from "./moving-average.js";
+import { StepLists } from "./step-lists.js";
 
 export interface ParameterGroup {
   parameters: readonly Tensor[];
@@ -27,15 +29,17 @@ const CLIPPING_EPSILON = 1e-6;
 export class SGD {
   readonly groups: readonly ParameterGroup[];
   readonly #parameters: ReadonlySet<Tensor>;
+  readonly #all: TensorList;
   /** Momentum buffer of each parameter, in its memory layout; all are made at the first step. */
   readonly #momenta = new Map<Tensor, Tensor>();
-
   /** On a GPU, gradients since `zeroGrad`. */
   readonly #sums = new Map<Tensor, Tensor>();
+  #lists: { readonly key: readonly unknown[]; readonly step: StepLists; readonly sums: TensorList[] } | undefined;
 
   constructor(groups: readonly ParameterGroup[]) {
     this.groups = groups;
     this.#parameters = new Set(groups.flatMap(({ parameters }) => parameters));
+    this.#all = new TensorList([...this.#parameters]);
   }
 
   /**
@@ -48,15 +52,16 @@ export class SGD {
       return norm.item();
     }
     const { maxGradientNorm = Infinity, average } = options;
-    const norm = callOperator("yolov9::gradient_norm", "", [[...this.#parameters], usesOwnKernels()]) as number;
+    const norm = callOperator("yolov9::gradient_norm", "", [this.#all, usesOwnKernels()]) as number;
     if (!Number.isFinite(norm)) return norm;
     const scale = Math.min(maxGradientNorm / (norm + CLIPPING_EPSILON), 1);
-    for (const group of this.groups) {
-      const { lr, momentum, weightDecay, nesterov } = group;
+    const { step } = this.#listsFor(average, this.#parameters);
+    this.groups.forEach(({ lr, momentum, weightDecay, nesterov }, i) => {
+      const { parameters, momenta, averages } = step.groups[i]!;
       const settings = [scale, lr, momentum, weightDecay, nesterov, average?.decay ?? 0, usesOwnKernels()];
-      callOperator("yolov9::sgd_step", "", [...this.#tensorsOf(group, average), ...settings]);
-    }
-    if (average !== undefined) follow(without(average, this.#parameters));
+      callOperator("yolov9::sgd_step", "", [parameters, momenta, averages, ...settings]);
+    });
+    this.#follow(step, average);
     return norm;
   }
 
@@ -66,11 +71,9 @@ export class SGD {
    */
   collectGradients(): void {
     for (const parameter of this.#parameters) {
-      if (!this.#sums.has(parameter) && parameter.grad !== undefined)
-        this.#sums.set(
-          parameter,
-          noGrad(() => parameter.zeros_like().keep()),
-        );
+      if (this.#sums.has(parameter) || parameter.grad === undefined) continue;
+      const sum = noGrad(() => parameter.zeros_like().keep());
+      this.#sums.set(parameter, sum);
     }
     callOperator("yolov9::collect_gradients", "", [[...this.#sums.keys()], [...this.#sums.values()]]);
   }
@@ -82,21 +85,19 @@ export class SGD {
   stepOnDevice({ maxGradientNorm = Infinity, average }: StepOptions = {}): Tensor {
     this.collectGradients();
     const norm = callOperator("yolov9::gradient_norm_on_device", "", [[...this.#sums.values()]]) as Tensor;
-    for (const group of this.groups) {
-      const parameters = group.parameters.filter((parameter) => this.#sums.has(parameter));
-      const [, momenta, averages] = this.#tensorsOf({ ...group, parameters }, average);
-      const gradients = parameters.map((parameter) => this.#sums.get(parameter));
-      const { lr, momentum, weightDecay, nesterov } = group;
+    const { step, sums } = this.#listsFor(average, new Set(this.#sums.keys()));
+    this.groups.forEach(({ lr, momentum, weightDecay, nesterov }, i) => {
+      const { parameters, momenta, averages } = step.groups[i]!;
       const settings = [maxGradientNorm, CLIPPING_EPSILON, lr, momentum, weightDecay, nesterov, average?.decay ?? 0];
-      callOperator("yolov9::sgd_step_on_device", "", [parameters, gradients, momenta, averages, norm, ...settings]);
-    }
-    if (average !== undefined) follow(without(average, new Set(this.#sums.keys())));
+      callOperator("yolov9::sgd_step_on_device", "", [parameters, sums[i], momenta, averages, norm, ...settings]);
+    });
+    this.#follow(step, average);
     return norm;
   }
 
   /** Forgets all gradients. */
   zeroGrad(): void {
-    callOperator("yolov9::clear_gradients", "", [[...this.#parameters]]);
+    callOperator("yolov9::clear_gradients", "", [this.#all]);
     if (this.#sums.size > 0) callOperator("aten::_foreach_zero_", "", [[...this.#sums.values()]]);
   }
 
@@ -122,6 +123,8 @@ export class SGD {
   }
 
   dispose(): void {
+    this.#forgetLists();
+    this.#all.dispose();
     for (const buffers of [this.#momenta, this.#sums]) {
       for (const buffer of buffers.values()) buffer.dispose();
       buffers.clear();
@@ -133,10 +136,27 @@ export class SGD {
     return first?.device ?? "cpu";
   }
 
-  /** Parameters of a group, their momenta, and their averages where they have one. */
-  #tensorsOf({ parameters }: ParameterGroup, average: AverageUpdate | undefined) {
-    const momenta = parameters.map((parameter) => this.#momentumOf(parameter));
-    return [parameters, momenta, parameters.map((parameter) => average?.averages.get(parameter))];
+  /** Lists of a step that moves some of the parameters: those of the step before, where it moved as many and the averages are the same. */
+  #listsFor(average: AverageUpdate | undefined, moved: ReadonlySet<Tensor>) {
+    const key = [average?.averages, moved.size];
+    if (this.#lists?.key.every((value, i) => value === key[i]) === true) return this.#lists;
+    this.#forgetLists();
+    const groups = this.groups.map(({ parameters }) => parameters.filter((parameter) => moved.has(parameter)));
+    const step = new StepLists(groups, (parameter) => this.#momentumOf(parameter), average?.averages);
+    const sums = groups.map((parameters) => new TensorList(parameters.map((parameter) => this.#sums.get(parameter))));
+    return (this.#lists = { key, step, sums });
+  }
+
+  #forgetLists(): void {
+    this.#lists?.step.dispose();
+    for (const list of this.#lists?.sums ?? []) list.dispose();
+    this.#lists = undefined;
+  }
+
+  /** The averages of what the optimiser does not move, such as running statistics. */
+  #follow({ followers }: StepLists, average: AverageUpdate | undefined): void {
+    if (followers !== undefined && average !== undefined)
+      followLists(followers.averages, followers.sources, average.decay);
   }
 
   /** A fresh buffer is zero: zero · momentum + gradient is the gradient, which PyTorch's first step starts from. */
@@ -153,9 +173,4 @@ export class SGD {
       group.parameters.map((parameter, index) => [`${groupIndex}.${index}`, parameter] as [string, Tensor]),
     );
   }
-}
-
-/** The averages of what the optimiser does not move, such as running statistics. */
-function without({ decay, averages }: AverageUpdate, moved: ReadonlySet<Tensor>): AverageUpdate {
-  return { decay, averages: new Map([...averages].filter(([source]) => !moved.has(source))) };
 }
