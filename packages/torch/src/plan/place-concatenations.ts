@@ -11,7 +11,7 @@ interface Placement {
 export function placeConcatenations(steps: readonly Step[]): Step[] {
   let placed = [...steps];
   for (let placement = findPlacement(placed); placement !== undefined; placement = findPlacement(placed)) {
-    placed = placed.map((step) => moved(step, placement!)).filter((step) => !copiesToItself(step));
+    placed = placed.map((step) => moved(step, placement)).filter((step) => !copiesToItself(step));
   }
   return placed;
 }
