@@ -22,9 +22,9 @@ YOLOV9_INLINE __m512bh pairEverywhere(const BFloat16Bits* at) {
 /// Pixels that an address and multiples of one step reach without a register of their own.
 constexpr int pixelsPerBase = 5;
 
-/// sums[block][pixel][16] of `blocks` blocks of output channels and `pixels` pixels.
+/// sums[block][pixel][16] of `blocks` blocks of output channels and `pixels` pixels of a row from `first` on.
 template <int blocks, int pixels>
-void sumTile(const PixelSums& s, const BFloat16Bits* x, const BFloat16Bits* weights, float* sums) {
+void sumTile(const PixelSums& s, const PixelRow& row, int64_t first, const BFloat16Bits* weights, float* sums) {
   constexpr int bases = (pixels + pixelsPerBase - 1) / pixelsPerBase;
   const int64_t step = s.pixelStep, blockStride = s.runs * s.pairs * pairBlock;
   __m512 total[blocks][pixels];
@@ -33,9 +33,9 @@ void sumTile(const PixelSums& s, const BFloat16Bits* x, const BFloat16Bits* weig
 #pragma GCC unroll 28
     for (int p = 0; p < pixels; ++p) total[b][p] = _mm512_setzero_ps();
   }
-  for (int64_t run = 0; run < s.runs; ++run, x += s.runStride) {
+  for (int64_t run = 0; run < s.runs; ++run) {
     const BFloat16Bits* base[bases];
-    for (int i = 0; i < bases; ++i) base[i] = x + i * pixelsPerBase * step;
+    for (int i = 0; i < bases; ++i) base[i] = row.runs[run] + (first + i * pixelsPerBase) * step;
     for (int64_t pair = 0; pair < s.pairs; ++pair, weights += pairBlock) {
       __m512bh block[blocks];
       for (int b = 0; b < blocks; ++b) block[b] = weightsAt(weights + b * blockStride);
@@ -54,7 +54,7 @@ void sumTile(const PixelSums& s, const BFloat16Bits* x, const BFloat16Bits* weig
   }
 }
 
-using SumTile = void (*)(const PixelSums& s, const BFloat16Bits* x, const BFloat16Bits* weights, float* sums);
+using SumTile = void (*)(const PixelSums& s, const PixelRow& row, int64_t first, const BFloat16Bits* weights, float* sums);
 
 /// Pixels of the largest tile of one block of output channels; half as many of two.
 constexpr int largestTile = 28;
@@ -112,28 +112,49 @@ YOLOV9_INLINE Pixels offset(Pixels pixels, int64_t pixel, int64_t channel) {
   return {pixels.data ? pixels.data + pixel * pixels.pixelStride + channel : nullptr, pixels.pixelStride};
 }
 
+/// Brings what is read next nearer while sums are made, some lines of memory after every tile.
+class Prefetch {
+ public:
+  Prefetch(const PixelRow& row, int64_t tiles) : at_(row.next), end_(row.next + row.nextSize), portion_(row.nextSize / tiles + lineSize) {}
+  void someMore() {
+    for (const BFloat16Bits* stop = at_ + portion_; at_ < stop && at_ < end_; at_ += lineSize) _mm_prefetch(at_, _MM_HINT_T0);
+  }
+
+ private:
+  static constexpr int64_t lineSize = 32;
+  const BFloat16Bits *at_, *end_;
+  int64_t portion_;
+};
+
+template <int blocks>
+int64_t tilesOf(int64_t count) {
+  constexpr int64_t largest = largestTile / blocks;
+  return (count + largest - 1) / largest;
+}
+
 /// `blocks` blocks of output channels from `channel` on, in tiles as even as possible.
 template <int blocks>
-void convolveBlocks(const PixelSums& s, const BFloat16Bits* x, int64_t channel, Pixels residual, Pixels y, int64_t count) {
+void convolveBlocks(const PixelSums& s, const PixelRow& row, int64_t channel, Prefetch& prefetch) {
   static const TileTable<blocks> table;
-  constexpr int64_t largest = largestTile / blocks;
   const BFloat16Bits* weights = s.weights + channel / outBlock * s.runs * s.pairs * pairBlock;
-  const int64_t tiles = (count + largest - 1) / largest;
+  const int64_t tiles = tilesOf<blocks>(row.count);
   alignas(64) float sums[largestTile * outBlock];
   for (int64_t tile = 0; tile < tiles; ++tile) {
-    const int64_t first = tile * count / tiles, pixels = (tile + 1) * count / tiles - first;
-    table.entries[pixels](s, x + first * s.pixelStep, weights, sums);
+    const int64_t first = tile * row.count / tiles, pixels = (tile + 1) * row.count / tiles - first;
+    table.entries[pixels](s, row, first, weights, sums);
+    prefetch.someMore();
     for (int b = 0; b < blocks; ++b) {
       const int64_t c = channel + b * outBlock;
-      finishTile(s, sums + b * pixels * outBlock, c, offset(residual, first, c), offset(y, first, c), pixels);
+      finishTile(s, sums + b * pixels * outBlock, c, offset(row.residual, first, c), offset(row.y, first, c), pixels);
     }
   }
 }
 
-void convolve(const PixelSums& s, const BFloat16Bits* x, Pixels residual, Pixels y, int64_t count) {
+void convolve(const PixelSums& s, const PixelRow& row) {
+  Prefetch prefetch(row, (s.outChannels + 2 * outBlock - 1) / (2 * outBlock) * tilesOf<2>(row.count));
   int64_t channel = 0;
-  for (; channel + outBlock < s.outChannels; channel += 2 * outBlock) convolveBlocks<2>(s, x, channel, residual, y, count);
-  if (channel < s.outChannels) convolveBlocks<1>(s, x, channel, residual, y, count);
+  for (; channel + outBlock < s.outChannels; channel += 2 * outBlock) convolveBlocks<2>(s, row, channel, prefetch);
+  if (channel < s.outChannels) convolveBlocks<1>(s, row, channel, prefetch);
 }
 
 YOLOV9_INLINE __mmask32 firstWords(int64_t count) { return count >= 32 ? ~0u : (1u << count) - 1; }
@@ -148,17 +169,12 @@ void copyPixels(const BFloat16Bits* from, int64_t fromStride, int64_t channels, 
   }
 }
 
-void copyRows(const BorderedRows& r, BFloat16Bits* copy) {
-  const int64_t channels = r.copiedChannels();
-  const int64_t begin = r.firstColumn > 0 ? r.firstColumn : 0;
-  const int64_t last = r.firstColumn + r.columns, end = last < r.width ? last : r.width;
-  for (int64_t row = r.first; row < r.first + r.count; ++row, copy += r.rowSize()) {
-    const bool inside = row >= 0 && row < r.height;
-    const int64_t left = inside ? begin - r.firstColumn : r.columns, right = inside ? last - end : 0;
-    std::memset(copy, 0, left * channels * sizeof(BFloat16Bits));
-    std::memset(copy + (r.columns - right) * channels, 0, right * channels * sizeof(BFloat16Bits));
-    if (inside) copyPixels(r.image + (row * r.width + begin) * r.pixelStride, r.pixelStride, r.channels, end - begin, copy + left * channels, channels);
-  }
+void copyRow(const BorderedRow& r, BFloat16Bits* copy) {
+  const int64_t channels = r.copiedChannels(), room = r.columns - r.margin;
+  const int64_t width = !r.pixels ? 0 : r.width < room ? r.width : room;
+  std::memset(copy, 0, r.margin * channels * sizeof(BFloat16Bits));
+  if (width > 0) copyPixels(r.pixels, r.pixelStride, r.channels, width, copy + r.margin * channels, channels);
+  std::memset(copy + (r.margin + width) * channels, 0, (room - width) * channels * sizeof(BFloat16Bits));
 }
 
 /// Sixteen weights `stride` apart, zero beyond the mask.
@@ -189,7 +205,7 @@ void packBlock(const WeightLayout& l, int64_t block, BFloat16Bits* packed) {
 }  // namespace
 
 const ConvolutionRows* avx512ConvolutionRows() {
-  static const ConvolutionRows rows{convolve, copyRows, packBlock};
+  static const ConvolutionRows rows{convolve, copyRow, packBlock};
   return hasAvx512BFloat16() ? &rows : nullptr;
 }
 
