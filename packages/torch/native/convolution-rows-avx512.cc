@@ -56,6 +56,20 @@ void sumTile(const PixelSums& s, const PixelRow& row, int64_t first, const BFloa
       for (int i = 0; i < bases; ++i) base[i] += 2;
     }
   }
+  if constexpr (finished) {
+    if (target.channels >= blocks * outBlock) {
+#pragma GCC unroll 28
+      for (int p = 0; p < pixels; ++p) {
+        BFloat16Bits* pixel = target.y.data + p * target.y.pixelStride;
+        if constexpr (blocks == 2) {
+          _mm512_storeu_si512(pixel, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(total[1][p], total[0][p])));
+        } else {
+          storeLanes(pixel, total[0][p], AllLanes{});
+        }
+      }
+      return;
+    }
+  }
 #pragma GCC unroll 2
   for (int b = 0; b < blocks; ++b) {
     const __mmask16 mask = lanesWithin(target.channels - b * outBlock);
@@ -133,7 +147,7 @@ class Prefetch {
  public:
   Prefetch(const PixelRow& row, int64_t tiles) : at_(row.next), end_(row.next + row.nextSize), portion_(row.nextSize / tiles + lineSize) {}
   void someMore() {
-    for (const BFloat16Bits* stop = at_ + portion_; at_ < stop && at_ < end_; at_ += lineSize) _mm_prefetch(at_, _MM_HINT_T0);
+    for (const BFloat16Bits* stop = at_ + portion_; at_ < stop && at_ < end_; at_ += lineSize) _mm_prefetch(at_, _MM_HINT_T1);
   }
 
  private:
