@@ -18,6 +18,7 @@ import {
 import {
   buildModel,
   Conv,
+  denseTargets,
   ExponentialMovingAverage,
   loadModelSpec,
   lossOfModel,
@@ -43,6 +44,10 @@ export interface StepOptions {
 export interface StepVariant {
   precision: Precision;
   channelsLast: boolean;
+  /**
+   * With what this project adds to libtorch: kernels, losses by lists of anchors, the caching allocator. Without, a step is what the
+   * published code does: libtorch's separate operators, losses on whole tensors, every tensor's memory from the system.
+   */
   fused: boolean;
   /** Without batch norms and activations: what convolutions and data movement alone take. Nothing sensible is learned. */
   bare?: boolean;
@@ -83,7 +88,8 @@ const profiledSteps = 3;
 
 /** Measures in a new process. */
 export function measureStep(variant: StepVariant, options: StepOptions): StepMeasurement {
-  return askChild("step", { variant, options }) as StepMeasurement;
+  const environment = { YOLOV9_ALLOCATOR: variant.fused ? "caching" : "system" };
+  return askChild("step", { variant, options }, environment) as StepMeasurement;
 }
 
 /** Measures in this process what `measureStep` asked for. */
@@ -113,7 +119,9 @@ function measure(variant: StepVariant, { model: name, size, batch, steps }: Step
       watch();
       const outputs = model.forward(images);
       const forward = watch();
-      const { total } = loss.compute(outputs, targets);
+      const { total } = variant.fused
+        ? loss.compute(outputs, targets)
+        : loss.computeDense(outputs, denseTargets(targets, classes, "cpu"));
       const lossTime = watch();
       total.backward();
       const backward = watch();

@@ -7,6 +7,10 @@
 
 #include "heap.h"
 
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
+
 namespace bridge {
 
 namespace {
@@ -62,10 +66,20 @@ struct CachingAllocator : c10::Allocator {
 /// Above libtorch's own allocators.
 constexpr uint8_t priority = 100;
 
+/// What libraries and JavaScript's arrays take comes and goes with every step, too.
+void keepFreedMemoryOfOthers() {
+#if defined(__GLIBC__)
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, INT32_MAX);
+  mallopt(M_TOP_PAD, 64 << 20);
+#endif
+}
+
 /// useCachingAllocator(): from now on, tensors take their memory from the heap. Those made before keep theirs.
 napi_value useCachingAllocator(napi_env env, const Arguments&) {
   static auto* allocator = new CachingAllocator;
   c10::SetAllocator(c10::DeviceType::CPU, allocator, priority);
+  keepFreedMemoryOfOthers();
   return undefined(env);
 }
 

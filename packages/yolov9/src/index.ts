@@ -68,7 +68,7 @@ export type { Activation, BlockContext, Feature, FeatureDefinition } from "./mod
 export { exportBlock, exportConv2d, registerBlockExporter } from "./export/index.js";
 
 // Loss
-export { DetectionLoss, lossOfModel, TaskAlignedAssigner } from "./loss/index.js";
+export { denseTargets, DetectionLoss, lossOfModel, TaskAlignedAssigner } from "./loss/index.js";
 export type {
   AuxiliaryWeight,
   DetectionLossOptions,
