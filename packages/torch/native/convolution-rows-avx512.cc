@@ -134,7 +134,9 @@ void finish(const float* sums, const float* bias, Pixels residual, Pixels y, int
 }
 
 void finishTile(const PixelSums& s, const float* sums, int64_t channel, Pixels residual, Pixels y, int64_t count) {
-  const auto finishAs = s.activation == Activation::silu ? finish<Activation::silu> : s.activation == Activation::relu ? finish<Activation::relu> : finish<Activation::identity>;
+  const auto finishAs = s.activation == Activation::silu   ? finish<Activation::silu>
+                        : s.activation == Activation::relu ? finish<Activation::relu>
+                                                           : finish<Activation::identity>;
   finishAs(sums, s.bias ? s.bias + channel : nullptr, residual, y, count, s.outChannels - channel);
 }
 
