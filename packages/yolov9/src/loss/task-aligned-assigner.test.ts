@@ -95,7 +95,7 @@ describe("candidateMetrics", () => {
     const predictions = predict(4);
     predictions.logits.fill(Math.log(0.25 / 0.75));
     const candidates = assigner.keepInsideBoxes(grid, one);
-    const metrics = assigner.candidateMetrics(candidates, predictions, one);
+    const { metrics } = assigner.candidateMetrics(candidates, predictions, one);
     expect([...candidates.anchors]).toEqual([9]); // its prediction is the object itself
     expect(metrics[0]).toBeCloseTo(0.5, 5);
   });
@@ -105,7 +105,7 @@ describe("candidateMetrics", () => {
     const one = objects([8, 8, 16, 16]);
     const predictions = predict(4, { 9: [8, 8, 16, 12] });
     const overlap = ciouOfBoxes(one.boxes, 0, predictions.boxes, 9);
-    const metrics = assigner.candidateMetrics(assigner.keepInsideBoxes(grid, one), predictions, one);
+    const { metrics } = assigner.candidateMetrics(assigner.keepInsideBoxes(grid, one), predictions, one);
     expect(overlap).toBeGreaterThan(0.3);
     expect(metrics[0]).toBeCloseTo(0.5 * overlap ** 2, 6);
   });
@@ -117,14 +117,14 @@ describe("selectTopK", () => {
   it("keeps the largest metrics, of equal ones the first", () => {
     const assigner = new TaskAlignedAssigner({ topk: 3 });
     const claims = assigner.selectTopK(candidates, Float32Array.of(0.2, 0.5, 0.1, 0.2, 0.2), 100);
-    expect(claims).toEqual([[2, 0], [1, 0], [8, 0]]); // prettier-ignore
+    expect(claims).toEqual([1, 0, 3]);
   });
 
   it("fills up with anchors of metric zero from index 0, of which only those inside the box count", () => {
     const assigner = new TaskAlignedAssigner({ topk: 4 });
     const claims = assigner.selectTopK(candidates, Float32Array.of(0, 0.5, 0, 0, 0), 100);
     // Free choices fall on anchors 0, 1 and 3; only 1 lies in the box.
-    expect(claims).toEqual([[2, 0], [1, 0]]); // prettier-ignore
+    expect(claims).toEqual([1, 0]);
   });
 
   it("never claims more anchors than there are", () => {
@@ -136,23 +136,36 @@ describe("selectTopK", () => {
 describe("resolveConflicts", () => {
   const assigner = new TaskAlignedAssigner();
 
+  /** What becomes of anchor 9 when the first two objects claim it. */
+  function resolved(...boxes: number[][]) {
+    const all = objects(...boxes);
+    const candidates = { start: Int32Array.of(0, 1, 2, ...boxes.slice(2).map(() => 2)), anchors: Int32Array.of(9, 9) };
+    const { overlaps } = assigner.candidateMetrics(candidates, predict(4), all);
+    return assigner.resolveConflicts([0, 1], candidates, overlaps, predict(4), all);
+  }
+
   it("keeps one object per anchor when boxes overlap: the one with the largest CIoU", () => {
-    const two = objects([0, 0, 40, 40], [8, 8, 24, 24]);
-    const positives = assigner.resolveConflicts([[9, 0], [9, 1]], predict(4), two); // prettier-ignore
+    const positives = resolved([0, 0, 40, 40], [8, 8, 24, 24]);
     expect(positives).toHaveLength(1);
     expect(positives[0]).toMatchObject({ anchor: 9, object: 1 });
   });
 
   it("may give the anchor to an object that did not claim it", () => {
-    const three = objects([0, 0, 40, 40], [0, 0, 32, 32], [8, 8, 16, 16]);
-    const positives = assigner.resolveConflicts([[9, 0], [9, 1]], predict(4), three); // prettier-ignore
-    expect(positives[0]!.object).toBe(2);
-    expect(positives[0]!.overlap).toBeCloseTo(1, 6);
+    const [positive] = resolved([0, 0, 40, 40], [0, 0, 32, 32], [8, 8, 16, 16]);
+    expect(positive!.object).toBe(2);
+    expect(positive!.overlap).toBeCloseTo(1, 6);
   });
 
   it("gives ties to the first object", () => {
-    const twins = objects([8, 8, 24, 24], [8, 8, 24, 24]);
-    expect(assigner.resolveConflicts([[9, 1], [9, 0]], predict(4), twins)[0]!.object).toBe(0); // prettier-ignore
+    expect(resolved([8, 8, 24, 24], [8, 8, 24, 24])[0]!.object).toBe(0);
+  });
+
+  it("leaves an anchor that one object claims with it", () => {
+    const all = objects([0, 0, 40, 40], [8, 8, 24, 24]);
+    const candidates = { start: Int32Array.of(0, 1, 1), anchors: Int32Array.of(9) };
+    const { overlaps } = assigner.candidateMetrics(candidates, predict(4), all);
+    const [positive] = assigner.resolveConflicts([0], candidates, overlaps, predict(4), all);
+    expect(positive).toMatchObject({ anchor: 9, object: 0, overlap: overlaps[0] });
   });
 });
 

@@ -51,6 +51,17 @@ export interface Candidates {
   readonly anchors: Int32Array;
 }
 
+/** In the order of the candidates. */
+export interface CandidateMetrics {
+  readonly overlaps: Float64Array;
+  readonly metrics: Float32Array;
+}
+
+interface Claim {
+  readonly object: number;
+  readonly overlap: number;
+}
+
 /** An anchor that was given to an object. */
 export interface Positive {
   readonly anchor: number;
@@ -79,9 +90,9 @@ export class TaskAlignedAssigner {
   /** Assigns the anchors of one image. */
   assign(grid: AnchorGrid, predictions: ImagePredictions, objects: ImageObjects): Assignment {
     const candidates = this.keepInsideBoxes(grid, objects);
-    const metrics = this.candidateMetrics(candidates, predictions, objects);
+    const { overlaps, metrics } = this.candidateMetrics(candidates, predictions, objects);
     const claims = this.selectTopK(candidates, metrics, grid.count);
-    const positives = this.resolveConflicts(claims, predictions, objects);
+    const positives = this.resolveConflicts(claims, candidates, overlaps, predictions, objects);
     return this.normaliseScores(positives, objects.classes.length);
   }
 
@@ -104,88 +115,98 @@ export class TaskAlignedAssigner {
     return { start, anchors: new Int32Array(anchors) };
   }
 
-  /** The metric m of every candidate pair, in the order of the candidates. */
-  candidateMetrics({ start, anchors }: Candidates, predictions: ImagePredictions, objects: ImageObjects): Float32Array {
+  /** Overlap o and metric m of every candidate pair, in the order of the candidates. */
+  candidateMetrics(
+    { start, anchors }: Candidates,
+    predictions: ImagePredictions,
+    objects: ImageObjects,
+  ): CandidateMetrics {
+    const overlaps = new Float64Array(anchors.length);
     const metrics = new Float32Array(anchors.length);
     for (let g = 0; g + 1 < start.length; g++) {
       for (let c = start[g]!; c < start[g + 1]!; c++) {
         const overlap = Math.max(0, ciouOfBoxes(objects.boxes, g, predictions.boxes, anchors[c]!));
+        overlaps[c] = overlap;
         metrics[c] = this.#metric(overlap, anchors[c]!, g, predictions, objects);
       }
     }
-    return metrics;
+    return { overlaps, metrics };
   }
 
   /**
    * The best `topk` anchors of each object. When fewer have a metric above zero, the remaining choices fall on anchors of metric zero
    * from index 0 upwards, of all levels, and only those inside the box count: such an anchor has no weight in the loss, but takes part
    * in conflicts.
-   * @returns pairs [anchor, object], object by object
+   * @returns positions among the candidates, object by object
    */
-  selectTopK(
-    { start, anchors }: Candidates,
-    metrics: Float32Array,
-    anchorCount: number,
-  ): [anchor: number, object: number][] {
-    const claims: [number, number][] = [];
+  selectTopK({ start, anchors }: Candidates, metrics: Float32Array, anchorCount: number): number[] {
+    const claims: number[] = [];
+    const best = new Int32Array(this.topk);
     for (let g = 0; g + 1 < start.length; g++) {
       const from = start[g]!;
       const to = start[g + 1]!;
       if (from === to) continue;
-      const best = this.#largest(metrics, from, to);
-      for (const c of best) claims.push([anchors[c]!, g]);
-      let free = Math.min(this.topk, anchorCount) - best.length;
+      const found = this.#largest(metrics, from, to, best);
+      for (let i = 0; i < found; i++) claims.push(best[i]!);
+      let free = Math.min(this.topk, anchorCount) - found;
       for (let anchor = 0, c = from; free > 0 && anchor < anchorCount; anchor++) {
         const inside = c < to && anchors[c] === anchor;
         if (inside && metrics[c++]! > 0) continue;
-        if (inside) claims.push([anchor, g]);
+        if (inside) claims.push(c - 1);
         free--;
       }
     }
     return claims;
   }
 
-  /** Positions of the `topk` largest metrics above zero in from … to-1; of equal ones the first. */
-  #largest(metrics: Float32Array, from: number, to: number): number[] {
-    const best: number[] = [];
+  /**
+   * Positions of the `topk` largest metrics above zero in from … to-1; of equal ones the first.
+   * @param best receives them, the largest first
+   * @returns how many there are
+   */
+  #largest(metrics: Float32Array, from: number, to: number, best: Int32Array): number {
+    let found = 0;
     for (let c = from; c < to; c++) {
       const metric = metrics[c]!;
       if (!(metric > 0)) continue;
-      if (best.length === this.topk) {
-        if (metric <= metrics[best[best.length - 1]!]!) continue;
-        best.pop();
-      }
-      let place = best.length;
-      while (place > 0 && metrics[best[place - 1]!]! < metric) place--;
-      best.splice(place, 0, c);
+      if (found === this.topk && metric <= metrics[best[found - 1]!]!) continue;
+      let place = found < this.topk ? found++ : found - 1;
+      for (; place > 0 && metrics[best[place - 1]!]! < metric; place--) best[place] = best[place - 1]!;
+      best[place] = c;
     }
-    return best;
+    return found;
   }
 
   /**
    * An anchor that several objects claim goes to the one that it overlaps most, of all objects of the image, even one that did not claim
    * it; of equal ones to the first.
+   * @param claims positions among the candidates
    */
   resolveConflicts(
-    claims: readonly (readonly [anchor: number, object: number])[],
+    claims: readonly number[],
+    { start, anchors }: Candidates,
+    overlaps: Float64Array,
     predictions: ImagePredictions,
     objects: ImageObjects,
   ): Positive[] {
-    const owner = new Map<number, number>();
-    for (const [anchor, object] of claims) owner.set(anchor, owner.has(anchor) ? CONTESTED : object);
-    return [...owner].map(([anchor, claimant]) => {
-      const object = claimant === CONTESTED ? this.#mostOverlapping(anchor, predictions, objects) : claimant;
-      const overlap = Math.max(0, ciouOfBoxes(objects.boxes, object, predictions.boxes, anchor));
+    const owner = new Map<number, Claim>();
+    let g = 0;
+    for (const c of claims) {
+      while (c >= start[g + 1]!) g++;
+      const anchor = anchors[c]!;
+      owner.set(anchor, owner.has(anchor) ? CONTESTED : { object: g, overlap: overlaps[c]! });
+    }
+    return Array.from(owner, ([anchor, claim]) => {
+      const { object, overlap } = claim === CONTESTED ? this.#mostOverlapping(anchor, predictions, objects) : claim;
       return { anchor, object, overlap, metric: this.#metric(overlap, anchor, object, predictions, objects) };
     });
   }
 
-  #mostOverlapping(anchor: number, predictions: ImagePredictions, objects: ImageObjects): number {
-    let best = 0;
-    let largest = -1;
-    for (let g = 0; g < objects.classes.length; g++) {
-      const overlap = Math.max(0, ciouOfBoxes(objects.boxes, g, predictions.boxes, anchor));
-      if (overlap > largest) [best, largest] = [g, overlap];
+  #mostOverlapping(anchor: number, predictions: ImagePredictions, objects: ImageObjects): Claim {
+    let best = { object: 0, overlap: -1 };
+    for (let object = 0; object < objects.classes.length; object++) {
+      const overlap = Math.max(0, ciouOfBoxes(objects.boxes, object, predictions.boxes, anchor));
+      if (overlap > best.overlap) best = { object, overlap };
     }
     return best;
   }
@@ -226,7 +247,7 @@ function sigmoid(logit: number): number {
   return 1 / (1 + Math.exp(-logit));
 }
 
-const CONTESTED = -1;
+const CONTESTED: Claim = { object: -1, overlap: -1 };
 
 /** base^exponent; the two exponents of the published recipe go around Math.pow, which is several times slower. */
 function power(base: number, exponent: number): number {
