@@ -18,7 +18,6 @@ import {
 import {
   buildModel,
   Conv,
-  denseTargets,
   ExponentialMovingAverage,
   loadModelSpec,
   lossOfModel,
@@ -30,6 +29,7 @@ import {
   type Targets,
 } from "yolov9";
 import { askChild } from "./child.js";
+import { publishedLoss } from "./published-loss.js";
 import { seededRandom } from "./random.js";
 import { median } from "./statistics.js";
 
@@ -46,7 +46,7 @@ export interface StepVariant {
   channelsLast: boolean;
   /**
    * With what this project adds to libtorch: kernels, losses by lists of anchors, the caching allocator. Without, a step is what the
-   * published code does: libtorch's separate operators, losses on whole tensors, every tensor's memory from the system.
+   * published code does: libtorch's separate operators, an assigner on whole tables, every tensor's memory from the system.
    */
   fused: boolean;
   /** Without batch norms and activations: what convolutions and data movement alone take. Nothing sensible is learned. */
@@ -119,9 +119,7 @@ function measure(variant: StepVariant, { model: name, size, batch, steps }: Step
       watch();
       const outputs = model.forward(images);
       const forward = watch();
-      const { total } = variant.fused
-        ? loss.compute(outputs, targets)
-        : loss.computeDense(outputs, denseTargets(targets, classes, "cpu"));
+      const total = variant.fused ? loss.compute(outputs, targets).total : publishedLoss(model, loss, outputs, targets);
       const lossTime = watch();
       total.backward();
       const backward = watch();

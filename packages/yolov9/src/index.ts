@@ -68,11 +68,20 @@ export type { Activation, BlockContext, Feature, FeatureDefinition } from "./mod
 export { exportBlock, exportConv2d, registerBlockExporter } from "./export/index.js";
 
 // Loss
-export { denseTargets, DetectionLoss, lossOfModel, TaskAlignedAssigner } from "./loss/index.js";
+export {
+  assignDensely,
+  denseTargets,
+  DetectionLoss,
+  flatPredictions,
+  headLoss,
+  lossOfModel,
+  TaskAlignedAssigner,
+} from "./loss/index.js";
 export type {
   AuxiliaryWeight,
   DetectionLossOptions,
   DetectionOutputs,
+  Foreground,
   LossGains,
   LossItems,
   LossResult,
