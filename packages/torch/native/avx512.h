@@ -74,6 +74,24 @@ YOLOV9_INLINE __m512 powerOfTwo(__m512 t) {
   return _mm512_scalef_ps(p, bounded);
 }
 
+/// Exchanges rows and columns of 32-bit lanes, by squares of 8, 4, 2 and 1 lanes.
+YOLOV9_INLINE void transpose(__m512i (&rows)[lanes]) {
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#pragma GCC unroll 4
+  for (int size = lanes / 2; size > 0; size /= 2) {
+    const __mmask16 right = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(size));
+    const __m512i upper = _mm512_mask_add_epi32(lane, right, lane, _mm512_set1_epi32(lanes - size));
+    const __m512i lower = _mm512_add_epi32(upper, _mm512_set1_epi32(size));
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) {
+      if (i & size) continue;
+      const __m512i above = rows[i], below = rows[i + size];
+      rows[i] = _mm512_permutex2var_epi32(above, upper, below);
+      rows[i + size] = _mm512_permutex2var_epi32(above, lower, below);
+    }
+  }
+}
+
 constexpr float log2e = 1.44269504088896341f;
 
 /// 1 / (1 + e^−z), as precise.

@@ -41,10 +41,12 @@ YOLOV9_INLINE __m512bh pairEverywhere(const BFloat16Bits* at) {
 /// sums[o][i] += Σ dy · x for `outBlocks` blocks of output channels and `inChannels` input channels, over rows of pairs.
 template <int outBlocks, int inChannels>
 void addProducts(const BFloat16Bits* dy, int64_t dyBlockStride, const BFloat16Bits* x, int64_t xRowStride, int64_t rows, int64_t pairs,
-                 float* sums, int64_t sumBlockStride) {
+                 float* sums, int64_t sumBlockStride, bool fresh) {
   __m512 total[outBlocks][inChannels];
   for (int o = 0; o < outBlocks; ++o) {
-    for (int i = 0; i < inChannels; ++i) total[o][i] = _mm512_loadu_ps(sums + o * sumBlockStride + i * channelBlock);
+    for (int i = 0; i < inChannels; ++i) {
+      total[o][i] = fresh ? _mm512_setzero_ps() : _mm512_loadu_ps(sums + o * sumBlockStride + i * channelBlock);
+    }
   }
   for (int64_t row = 0; row < rows; ++row, dy += pairs * blockOfPairs, x += xRowStride) {
     for (int64_t pair = 0; pair < pairs; ++pair) {
@@ -78,7 +80,7 @@ void addTap(const Strip& s, const Packed& dy, const Packed& x, int64_t inputRow,
       const BFloat16Bits* gradients = dy.memory + o * dy.blockStride;
       const auto add = [&](auto kernel, int64_t first) {
         kernel(gradients, dy.blockStride, from + 2 * first, s.stride * x.rowStride, s.rows, s.pairs(), sums + o * sumBlockStride + (i + first) * channelBlock,
-               sumBlockStride);
+               sumBlockStride, s.fresh);
       };
       if (two) {
         add(addProducts<2, 8>, 0);
@@ -120,13 +122,45 @@ void addStrip(const Strip& s, BFloat16Bits* packed, float* sums) {
   }
 }
 
+/// Sixteen input channels of every output channel at a time, transposed on their way.
+void addUp(const TapBlock& b) {
+  for (int64_t i = 0; i < b.inChannels; i += lanes) {
+    const int64_t count = b.inChannels - i < lanes ? b.inChannels - i : lanes;
+    __m512i rows[lanes];
+#pragma GCC unroll 16
+    for (int c = 0; c < lanes; ++c) {
+      __m512 total = _mm512_setzero_ps();
+      const float* found = b.sums + (i + c) * channelBlock;
+      for (int64_t thread = 0; c < count && thread < b.threads; ++thread, found += b.threadStride) total = _mm512_add_ps(total, _mm512_loadu_ps(found));
+      rows[c] = _mm512_castps_si512(total);
+    }
+    transpose(rows);
+    float* target = b.target + i * b.inStride;
+    const __mmask16 mask = static_cast<__mmask16>((1u << count) - 1);
+    const __m512i places = _mm512_mullo_epi32(_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15),
+                                              _mm512_set1_epi32(static_cast<int>(b.inStride)));
+#pragma GCC unroll 16
+    for (int o = 0; o < lanes; ++o) {
+      if (o >= b.outChannels) break;
+      const __m512 gradients = _mm512_castsi512_ps(rows[o]);
+      if (b.inStride == 1) {
+        _mm512_mask_storeu_ps(target + o * b.outStride, mask, gradients);
+      } else {
+        _mm512_mask_i32scatter_ps(target + o * b.outStride, mask, places, gradients, sizeof(float));
+      }
+    }
+  }
+}
+
+constexpr WeightGradientKernels kernels{addStrip, addUp};
+
 }  // namespace
 
-AddStrip avx512AddStrip() { return hasAvx512BFloat16() ? addStrip : nullptr; }
+const WeightGradientKernels* avx512WeightGradient() { return hasAvx512BFloat16() ? &kernels : nullptr; }
 
 #else
 
-AddStrip avx512AddStrip() { return nullptr; }
+const WeightGradientKernels* avx512WeightGradient() { return nullptr; }
 
 #endif
 

@@ -21,6 +21,7 @@ struct Strip {
   int64_t inHeight, inWidth, height, width, inChannels, outChannels;
   int64_t kernel, stride;  // 1 or 3, and 1 or 2
   int64_t first, rows;
+  bool fresh;  // whether the sums hold nothing yet
 
   int64_t margin() const { return kernel / 2; }
   /// Pairs of pixels in an output row.
@@ -45,10 +46,22 @@ struct Strip {
   }
 };
 
-/// Adds the strip's products to sums[tap][block of output channels][input channel][16].
-using AddStrip = void (*)(const Strip& strip, BFloat16Bits* packed, float* sums);
+/// One tap's gradients of a block of output channels: where they are found, one after another for every thread, and where they go.
+struct TapBlock {
+  const float* sums;  // [threads][input channel][16], `threadStride` apart
+  int64_t threads, threadStride, inChannels, outChannels;
+  float* target;
+  int64_t outStride, inStride;
+};
+
+struct WeightGradientKernels {
+  /// Adds the strip's products to sums[tap][block of output channels][input channel][16].
+  void (*addStrip)(const Strip& strip, BFloat16Bits* packed, float* sums);
+  /// Adds up what the threads found.
+  void (*addUp)(const TapBlock& block);
+};
 
 /// Null where the processor has no bfloat16 dot product.
-AddStrip avx512AddStrip();
+const WeightGradientKernels* avx512WeightGradient();
 
 }  // namespace bridge

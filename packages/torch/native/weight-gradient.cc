@@ -26,35 +26,37 @@ int64_t rowsPerStrip(Strip strip) {
 }  // namespace
 
 bool suitsWeightGradient(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t dilation, int64_t groups) {
-  static const bool supported = avx512AddStrip() != nullptr;
+  static const bool supported = avx512WeightGradient() != nullptr;
   const int64_t kernel = weight.size(2);
   return supported && x.scalar_type() == at::kBFloat16 && groups == 1 && (stride == 1 || (stride == 2 && kernel == 3)) && dilation == 1 &&
          kernel == weight.size(3) && (kernel == 1 || kernel == 3) && padding == kernel / 2 && weight.size(1) % 8 == 0;
 }
 
 at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight, int64_t stride) {
-  static const AddStrip addStrip = avx512AddStrip();
+  static const WeightGradientKernels* kernels = avx512WeightGradient();
   const int64_t batch = x.size(0), outChannels = weight.size(0), inChannels = weight.size(1), kernel = weight.size(2), taps = kernel * kernel;
-  Strip whole{nullptr, nullptr, x.size(2), x.size(3), dy.size(2), dy.size(3), inChannels, outChannels, kernel, stride, 0, 0};
+  Strip whole{nullptr, nullptr, x.size(2), x.size(3), dy.size(2), dy.size(3), inChannels, outChannels, kernel, stride, 0, 0, false};
   whole.rows = rowsPerStrip(whole);
   const int64_t strips = (whole.height + whole.rows - 1) / whole.rows, tasks = batch * strips;
   const int64_t threads = std::min<int64_t>(at::get_num_threads(), tasks), outBlocks = blocksOf(outChannels);
   const int64_t tapSize = outBlocks * inChannels * channelBlock, sumSize = taps * tapSize;
   const auto floats = at::TensorOptions().dtype(at::kFloat);
-  const at::Tensor sums = at::zeros({threads, sumSize}, floats);
+  const at::Tensor sums = at::empty({threads, sumSize}, floats);
   const at::Tensor packed = at::empty({threads, whole.packedSize()}, at::TensorOptions().dtype(at::kBFloat16));
   const auto* images = static_cast<const BFloat16Bits*>(x.data_ptr());
   const auto* gradients = static_cast<const BFloat16Bits*>(dy.data_ptr());
   // One range of tasks for each thread, always the same: results do not depend on which was faster.
   at::parallel_for(0, threads, 1, [&](int64_t from, int64_t to) {
     for (int64_t thread = from; thread < to; ++thread) {
-      for (int64_t task = thread * tasks / threads; task < (thread + 1) * tasks / threads; ++task) {
+      const int64_t first = thread * tasks / threads;
+      for (int64_t task = first; task < (thread + 1) * tasks / threads; ++task) {
         Strip strip = whole;
         strip.x = images + task / strips * whole.inHeight * whole.inWidth * inChannels;
         strip.dy = gradients + task / strips * whole.height * whole.width * outChannels;
         strip.first = task % strips * whole.rows;
         strip.rows = std::min(whole.rows, whole.height - strip.first);
-        addStrip(strip, static_cast<BFloat16Bits*>(packed.data_ptr()) + thread * whole.packedSize(), sums.data_ptr<float>() + thread * sumSize);
+        strip.fresh = task == first;
+        kernels->addStrip(strip, static_cast<BFloat16Bits*>(packed.data_ptr()) + thread * whole.packedSize(), sums.data_ptr<float>() + thread * sumSize);
       }
     }
   });
@@ -64,16 +66,8 @@ at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& dy, const at::T
   at::parallel_for(0, taps * outBlocks, 1, [&](int64_t from, int64_t to) {
     for (int64_t block = from; block < to; ++block) {
       const int64_t tap = block / outBlocks, firstOut = block % outBlocks * channelBlock;
-      const int64_t count = std::min(channelBlock, outChannels - firstOut);
-      const float* source = sums.data_ptr<float>() + block * inChannels * channelBlock;
-      float* target = dw.data_ptr<float>() + tap / kernel * weight.stride(2) + tap % kernel * weight.stride(3) + firstOut * outStride;
-      for (int64_t o = 0; o < count; ++o) {
-        for (int64_t i = 0; i < inChannels; ++i) {
-          float total = 0;
-          for (int64_t thread = 0; thread < threads; ++thread) total += source[thread * sumSize + i * channelBlock + o];
-          target[o * outStride + i * inStride] = total;
-        }
-      }
+      kernels->addUp({sums.data_ptr<float>() + block * inChannels * channelBlock, threads, sumSize, inChannels, std::min(channelBlock, outChannels - firstOut),
+                      dw.data_ptr<float>() + tap / kernel * weight.stride(2) + tap % kernel * weight.stride(3) + firstOut * outStride, outStride, inStride});
     }
   });
   return dw;
