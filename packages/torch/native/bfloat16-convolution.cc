@@ -17,9 +17,6 @@ const ConvolutionRows* kernels() {
   return rows;
 }
 
-/// Copied rows of a strip stay in a core's second cache, and leave room for weights.
-constexpr int64_t bytesPerStrip = 400 << 10;
-
 constexpr int64_t evenNumber(int64_t n) { return (n + 1) / 2 * 2; }
 constexpr int64_t blocksOf(int64_t channels) { return (channels + outBlock - 1) / outBlock; }
 int64_t blockSize(int64_t inChannels, int64_t kernel) { return kernel * kernel * evenNumber(inChannels) * outBlock; }
@@ -35,50 +32,83 @@ void overParts(int64_t count, const Body& body) {
   });
 }
 
+/// Neighbouring pixels whose inputs stay in the first cache while all output channels are made.
+constexpr int64_t pixelsAtOnce = 56;
+
 /// Every pixel of the output from one of the input.
 void convolvePixels(const ConvolutionShape& shape, const PixelSums& sums, Pixels x, Pixels residual, Pixels y) {
   overParts(shape.batch * shape.outHeight * shape.outWidth, [&](int64_t first, int64_t last) {
-    kernels()->convolve(sums, from(x, first).data, from(residual, first), from(y, first), last - first);
-  });
-}
-
-/// Output rows of a strip, one at least.
-int64_t rowsPerStrip(const ConvolutionShape& shape, int64_t rowSize) {
-  const int64_t inputRows = bytesPerStrip / static_cast<int64_t>(sizeof(BFloat16Bits)) / rowSize;
-  return std::max<int64_t>((inputRows - shape.kernel) / shape.stride + 1, 1);
-}
-
-/// Output rows from copies of the input's with borders.
-void convolveRows(const ConvolutionShape& shape, const PixelSums& pixelSums, Pixels x, Pixels residual, Pixels y) {
-  const int64_t margin = shape.kernel / 2, columns = (shape.outWidth - 1) * shape.stride + shape.kernel;
-  BorderedRows whole{nullptr, x.pixelStride, shape.inHeight, shape.inWidth, shape.inChannels, 0, 0, -margin, columns};
-  const int64_t rowSize = whole.rowSize(), most = rowsPerStrip(shape, rowSize);
-  PixelSums sums = pixelSums;
-  sums.runStride = rowSize;
-  sums.pixelStep = shape.stride * whole.copiedChannels();
-  overParts(shape.batch * shape.outHeight, [&](int64_t first, int64_t last) {
-    static thread_local std::vector<BFloat16Bits> copy;
-    for (int64_t row = first, count; row < last; row += count) {
-      const int64_t image = row / shape.outHeight, rowOfImage = row % shape.outHeight;
-      count = std::min({most, last - row, shape.outHeight - rowOfImage});
-      BorderedRows rows = whole;
-      rows.image = from(x, image * shape.inHeight * shape.inWidth).data;
-      rows.first = rowOfImage * shape.stride - margin;
-      rows.count = (count - 1) * shape.stride + shape.kernel;
-      if (static_cast<int64_t>(copy.size()) < rows.count * rowSize) copy.resize(rows.count * rowSize);
-      kernels()->copy(rows, copy.data());
-      for (int64_t i = 0; i < count; ++i) {
-        const int64_t pixel = (row + i) * shape.outWidth;
-        kernels()->convolve(sums, copy.data() + i * shape.stride * rowSize, from(residual, pixel), from(y, pixel), shape.outWidth);
-      }
+    for (int64_t pixel = first, count; pixel < last; pixel += count) {
+      count = std::min(pixelsAtOnce, last - pixel);
+      const int64_t next = std::min(pixelsAtOnce, last - pixel - count);
+      kernels()->convolve(sums, {{from(x, pixel).data}, from(residual, pixel), from(y, pixel), count, from(x, pixel + count).data, next * x.pixelStride});
     }
   });
 }
 
-void pack(const WeightLayout& layout, BFloat16Bits* packed) {
-  overParts(blocksOf(layout.outChannels), [&](int64_t first, int64_t last) {
-    for (int64_t block = first; block < last; ++block) kernels()->pack(layout, block, packed + block * blockSize(layout.inChannels, layout.kernel));
+/// Output rows from copies of the input's with borders, of which the last few are kept.
+class CopiedRows {
+ public:
+  CopiedRows(const ConvolutionShape& shape, Pixels x)
+      : shape_(shape), x_(x), row_{nullptr, x.pixelStride, shape.inWidth, shape.inChannels, shape.kernel / 2, (shape.outWidth - 1) * shape.stride + shape.kernel} {
+    static thread_local std::vector<BFloat16Bits> memory;
+    if (static_cast<int64_t>(memory.size()) < shape.kernel * row_.copiedSize()) memory.resize(shape.kernel * row_.copiedSize());
+    copies_ = memory.data();
+  }
+
+  /// Where the runs of an output row of an image begin, and the input rows that the next output row adds.
+  void find(int64_t image, int64_t outputRow, PixelRow& row) {
+    const int64_t first = outputRow * shape_.stride - shape_.kernel / 2, end = first + shape_.kernel;
+    if (image != image_) end_ = first;
+    image_ = image;
+    for (int64_t y = std::max(first, end_); y < end; ++y) {
+      row_.pixels = y >= 0 && y < shape_.inHeight ? pixelsOfRow(y) : nullptr;
+      kernels()->copy(row_, copyOf(y));
+    }
+    end_ = end;
+    for (int64_t i = 0; i < shape_.kernel; ++i) row.runs[i] = copyOf(first + i);
+    row.next = pixelsOfRow(end);
+    row.nextSize = std::max<int64_t>(std::min(shape_.stride, shape_.inHeight - end), 0) * shape_.inWidth * x_.pixelStride;
+  }
+
+ private:
+  const BFloat16Bits* pixelsOfRow(int64_t y) const { return from(x_, (image_ * shape_.inHeight + y) * shape_.inWidth).data; }
+  BFloat16Bits* copyOf(int64_t y) const { return copies_ + (y + 1) % shape_.kernel * row_.copiedSize(); }
+
+  const ConvolutionShape& shape_;
+  Pixels x_;
+  BorderedRow row_;
+  BFloat16Bits* copies_;
+  int64_t image_ = -1, end_ = 0;
+};
+
+void convolveRows(const ConvolutionShape& shape, const PixelSums& pixelSums, Pixels x, Pixels residual, Pixels y) {
+  PixelSums sums = pixelSums;
+  sums.pixelStep = shape.stride * evenNumber(shape.inChannels);
+  overParts(shape.batch * shape.outHeight, [&](int64_t first, int64_t last) {
+    CopiedRows copies(shape, x);
+    for (int64_t row = first; row < last; ++row) {
+      const int64_t pixel = row * shape.outWidth;
+      PixelRow pixels{{}, from(residual, pixel), from(y, pixel), shape.outWidth, nullptr, 0};
+      copies.find(row / shape.outHeight, row % shape.outHeight, pixels);
+      kernels()->convolve(sums, pixels);
+    }
   });
+}
+
+/// Fewer weights are packed sooner than a second thread begins.
+constexpr int64_t weightsForThreads = 1 << 15;
+
+void pack(const WeightLayout& layout, BFloat16Bits* packed) {
+  const int64_t blocks = blocksOf(layout.outChannels), size = blockSize(layout.inChannels, layout.kernel);
+  const auto packBlocks = [&](int64_t first, int64_t last) {
+    for (int64_t block = first; block < last; ++block) kernels()->pack(layout, block, packed + block * size);
+  };
+  if (blocks * size < weightsForThreads) {
+    packBlocks(0, blocks);
+  } else {
+    overParts(blocks, packBlocks);
+  }
 }
 
 WeightLayout layoutOf(const at::Tensor& weight) {
@@ -134,7 +164,7 @@ void packWeightsOfInputGradient(const at::Tensor& weight, BFloat16Bits* packed) 
 
 void convolveBFloat16(const ConvolutionShape& shape, Pixels x, const BFloat16Bits* packed, const float* bias, Activation activation,
                       Pixels residual, Pixels y) {
-  const PixelSums sums{packed, bias, activation, shape.outChannels, shape.kernel, shape.kernel * evenNumber(shape.inChannels) / 2, 0, x.pixelStride};
+  const PixelSums sums{packed, bias, activation, shape.outChannels, shape.kernel, shape.kernel * evenNumber(shape.inChannels) / 2, x.pixelStride};
   const bool pixelwise = shape.kernel == 1 && shape.stride == 1 && shape.inChannels % 2 == 0;
   (pixelwise ? convolvePixels : convolveRows)(shape, sums, x, residual, y);
 }

@@ -19,12 +19,21 @@ YOLOV9_INLINE __m512bh pairEverywhere(const BFloat16Bits* at) {
   return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
 }
 
+YOLOV9_INLINE __mmask16 lanesWithin(int64_t count) { return count >= lanes ? 0xffff : count > 0 ? firstLanes(count) : 0; }
+
 /// Pixels that an address and multiples of one step reach without a register of their own.
 constexpr int pixelsPerBase = 5;
 
-/// sums[block][pixel][16] of `blocks` blocks of output channels and `pixels` pixels.
-template <int blocks, int pixels>
-void sumTile(const PixelSums& s, const BFloat16Bits* x, const BFloat16Bits* weights, float* sums) {
+/// Where a tile of sums goes: to be finished, sums[block][pixel][16], or, where only rounding is left, to the output.
+struct Target {
+  float* sums;
+  Pixels y;
+  int64_t channels;
+};
+
+/// The sums of `blocks` blocks of output channels and `pixels` pixels of a row from `first` on.
+template <int blocks, int pixels, bool finished>
+void sumTile(const PixelSums& s, const PixelRow& row, int64_t first, const BFloat16Bits* weights, const Target& target) {
   constexpr int bases = (pixels + pixelsPerBase - 1) / pixelsPerBase;
   const int64_t step = s.pixelStep, blockStride = s.runs * s.pairs * pairBlock;
   __m512 total[blocks][pixels];
@@ -33,9 +42,9 @@ void sumTile(const PixelSums& s, const BFloat16Bits* x, const BFloat16Bits* weig
 #pragma GCC unroll 28
     for (int p = 0; p < pixels; ++p) total[b][p] = _mm512_setzero_ps();
   }
-  for (int64_t run = 0; run < s.runs; ++run, x += s.runStride) {
+  for (int64_t run = 0; run < s.runs; ++run) {
     const BFloat16Bits* base[bases];
-    for (int i = 0; i < bases; ++i) base[i] = x + i * pixelsPerBase * step;
+    for (int i = 0; i < bases; ++i) base[i] = row.runs[run] + (first + i * pixelsPerBase) * step;
     for (int64_t pair = 0; pair < s.pairs; ++pair, weights += pairBlock) {
       __m512bh block[blocks];
       for (int b = 0; b < blocks; ++b) block[b] = weightsAt(weights + b * blockStride);
@@ -49,31 +58,38 @@ void sumTile(const PixelSums& s, const BFloat16Bits* x, const BFloat16Bits* weig
   }
 #pragma GCC unroll 2
   for (int b = 0; b < blocks; ++b) {
+    const __mmask16 mask = lanesWithin(target.channels - b * outBlock);
 #pragma GCC unroll 28
-    for (int p = 0; p < pixels; ++p) _mm512_storeu_ps(sums + (b * pixels + p) * outBlock, total[b][p]);
+    for (int p = 0; p < pixels; ++p) {
+      if constexpr (finished) {
+        storeLanes(target.y.data + p * target.y.pixelStride + b * outBlock, total[b][p], mask);
+      } else {
+        _mm512_storeu_ps(target.sums + (b * pixels + p) * outBlock, total[b][p]);
+      }
+    }
   }
 }
 
-using SumTile = void (*)(const PixelSums& s, const BFloat16Bits* x, const BFloat16Bits* weights, float* sums);
+using SumTile = void (*)(const PixelSums& s, const PixelRow& row, int64_t first, const BFloat16Bits* weights, const Target& target);
 
 /// Pixels of the largest tile of one block of output channels; half as many of two.
 constexpr int largestTile = 28;
 
-/// sumTile by number of pixels, up to `pixels`.
-template <int blocks, int pixels>
+/// sumTile by number of pixels.
+template <int blocks, bool finished>
 struct Tiles {
-  static void list(SumTile* table) {
+  static constexpr int most = largestTile / blocks;
+  SumTile bySize[most + 1];
+  Tiles() { list<most>(); }
+
+ private:
+  template <int pixels>
+  void list() {
     if constexpr (pixels > 0) {
-      table[pixels] = sumTile<blocks, pixels>;
-      Tiles<blocks, pixels - 1>::list(table);
+      bySize[pixels] = sumTile<blocks, pixels, finished>;
+      list<pixels - 1>();
     }
   }
-};
-
-template <int blocks>
-struct TileTable {
-  SumTile entries[largestTile / blocks + 1];
-  TileTable() { Tiles<blocks, largestTile / blocks>::list(entries); }
 };
 
 template <Activation activation>
@@ -112,28 +128,51 @@ YOLOV9_INLINE Pixels offset(Pixels pixels, int64_t pixel, int64_t channel) {
   return {pixels.data ? pixels.data + pixel * pixels.pixelStride + channel : nullptr, pixels.pixelStride};
 }
 
+/// Brings what is read next nearer while sums are made, some lines of memory after every tile.
+class Prefetch {
+ public:
+  Prefetch(const PixelRow& row, int64_t tiles) : at_(row.next), end_(row.next + row.nextSize), portion_(row.nextSize / tiles + lineSize) {}
+  void someMore() {
+    for (const BFloat16Bits* stop = at_ + portion_; at_ < stop && at_ < end_; at_ += lineSize) _mm_prefetch(at_, _MM_HINT_T0);
+  }
+
+ private:
+  static constexpr int64_t lineSize = 32;
+  const BFloat16Bits *at_, *end_;
+  int64_t portion_;
+};
+
+constexpr int64_t tilesOf(int64_t count, int64_t most) { return (count + most - 1) / most; }
+
 /// `blocks` blocks of output channels from `channel` on, in tiles as even as possible.
-template <int blocks>
-void convolveBlocks(const PixelSums& s, const BFloat16Bits* x, int64_t channel, Pixels residual, Pixels y, int64_t count) {
-  static const TileTable<blocks> table;
-  constexpr int64_t largest = largestTile / blocks;
+template <int blocks, bool finished>
+void convolveBlocks(const PixelSums& s, const PixelRow& row, int64_t channel, Prefetch& prefetch) {
+  static const Tiles<blocks, finished> sumTiles;
   const BFloat16Bits* weights = s.weights + channel / outBlock * s.runs * s.pairs * pairBlock;
-  const int64_t tiles = (count + largest - 1) / largest;
+  const int64_t tiles = tilesOf(row.count, sumTiles.most);
   alignas(64) float sums[largestTile * outBlock];
   for (int64_t tile = 0; tile < tiles; ++tile) {
-    const int64_t first = tile * count / tiles, pixels = (tile + 1) * count / tiles - first;
-    table.entries[pixels](s, x + first * s.pixelStep, weights, sums);
-    for (int b = 0; b < blocks; ++b) {
+    const int64_t first = tile * row.count / tiles, pixels = (tile + 1) * row.count / tiles - first;
+    sumTiles.bySize[pixels](s, row, first, weights, {sums, offset(row.y, first, channel), s.outChannels - channel});
+    prefetch.someMore();
+    for (int b = 0; b < blocks && !finished; ++b) {
       const int64_t c = channel + b * outBlock;
-      finishTile(s, sums + b * pixels * outBlock, c, offset(residual, first, c), offset(y, first, c), pixels);
+      finishTile(s, sums + b * pixels * outBlock, c, offset(row.residual, first, c), offset(row.y, first, c), pixels);
     }
   }
 }
 
-void convolve(const PixelSums& s, const BFloat16Bits* x, Pixels residual, Pixels y, int64_t count) {
+template <bool finished>
+void convolveRow(const PixelSums& s, const PixelRow& row) {
+  Prefetch prefetch(row, tilesOf(s.outChannels, 2 * outBlock) * tilesOf(row.count, largestTile / 2));
   int64_t channel = 0;
-  for (; channel + outBlock < s.outChannels; channel += 2 * outBlock) convolveBlocks<2>(s, x, channel, residual, y, count);
-  if (channel < s.outChannels) convolveBlocks<1>(s, x, channel, residual, y, count);
+  for (; channel + outBlock < s.outChannels; channel += 2 * outBlock) convolveBlocks<2, finished>(s, row, channel, prefetch);
+  if (channel < s.outChannels) convolveBlocks<1, finished>(s, row, channel, prefetch);
+}
+
+void convolve(const PixelSums& s, const PixelRow& row) {
+  const bool finished = !s.bias && s.activation == Activation::identity && !row.residual.data;
+  (finished ? convolveRow<true> : convolveRow<false>)(s, row);
 }
 
 YOLOV9_INLINE __mmask32 firstWords(int64_t count) { return count >= 32 ? ~0u : (1u << count) - 1; }
@@ -148,17 +187,12 @@ void copyPixels(const BFloat16Bits* from, int64_t fromStride, int64_t channels, 
   }
 }
 
-void copyRows(const BorderedRows& r, BFloat16Bits* copy) {
-  const int64_t channels = r.copiedChannels();
-  const int64_t begin = r.firstColumn > 0 ? r.firstColumn : 0;
-  const int64_t last = r.firstColumn + r.columns, end = last < r.width ? last : r.width;
-  for (int64_t row = r.first; row < r.first + r.count; ++row, copy += r.rowSize()) {
-    const bool inside = row >= 0 && row < r.height;
-    const int64_t left = inside ? begin - r.firstColumn : r.columns, right = inside ? last - end : 0;
-    std::memset(copy, 0, left * channels * sizeof(BFloat16Bits));
-    std::memset(copy + (r.columns - right) * channels, 0, right * channels * sizeof(BFloat16Bits));
-    if (inside) copyPixels(r.image + (row * r.width + begin) * r.pixelStride, r.pixelStride, r.channels, end - begin, copy + left * channels, channels);
-  }
+void copyRow(const BorderedRow& r, BFloat16Bits* copy) {
+  const int64_t channels = r.copiedChannels(), room = r.columns - r.margin;
+  const int64_t width = !r.pixels ? 0 : r.width < room ? r.width : room;
+  std::memset(copy, 0, r.margin * channels * sizeof(BFloat16Bits));
+  if (width > 0) copyPixels(r.pixels, r.pixelStride, r.channels, width, copy + r.margin * channels, channels);
+  std::memset(copy + (r.margin + width) * channels, 0, (room - width) * channels * sizeof(BFloat16Bits));
 }
 
 /// Sixteen weights `stride` apart, zero beyond the mask.
@@ -169,19 +203,65 @@ YOLOV9_INLINE __m512 stridedLanes(const float* at, int64_t stride, __mmask16 mas
   return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, index, at, sizeof(float));
 }
 
+/// Exchanges rows and columns of 32-bit lanes, by squares of 8, 4, 2 and 1 lanes.
+YOLOV9_INLINE void transpose(__m512i (&rows)[lanes]) {
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#pragma GCC unroll 4
+  for (int size = lanes / 2; size > 0; size /= 2) {
+    const __mmask16 right = _mm512_test_epi32_mask(lane, _mm512_set1_epi32(size));
+    const __m512i upper = _mm512_mask_add_epi32(lane, right, lane, _mm512_set1_epi32(lanes - size));
+    const __m512i lower = _mm512_add_epi32(upper, _mm512_set1_epi32(size));
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) {
+      if (i & size) continue;
+      const __m512i above = rows[i], below = rows[i + size];
+      rows[i] = _mm512_permutex2var_epi32(above, upper, below);
+      rows[i + size] = _mm512_permutex2var_epi32(above, lower, below);
+    }
+  }
+}
+
+/// Weights of one tap whose output channels lie next to each other: vectors of them become the packed ones.
+void packAlongOutputs(const WeightLayout& l, const float* tap, int64_t outChannels, BFloat16Bits* packed) {
+  const __mmask16 mask = lanesWithin(outChannels);
+  for (int64_t i = 0; i < l.inChannels; i += 2, tap += 2 * l.inStride, packed += pairBlock) {
+    const __m512 even = _mm512_maskz_loadu_ps(mask, tap);
+    const __m512 odd = _mm512_maskz_loadu_ps(i + 1 < l.inChannels ? mask : 0, tap + l.inStride);
+    const __m512i low = _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(even)));
+    const __m512i high = _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(odd)));
+    _mm512_storeu_si512(packed, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
+  }
+}
+
+/// Other weights of one tap: sixteen pairs of input channels of each output channel, transposed.
+void packAlongInputs(const WeightLayout& l, const float* tap, int64_t outChannels, BFloat16Bits* packed) {
+  for (int64_t i = 0; i < l.inChannels; i += 2 * lanes, tap += 2 * lanes * l.inStride) {
+    const __mmask16 first = lanesWithin(l.inChannels - i), second = lanesWithin(l.inChannels - i - lanes);
+    __m512i rows[lanes];
+#pragma GCC unroll 16
+    for (int o = 0; o < lanes; ++o) {
+      rows[o] = _mm512_setzero_si512();
+      if (o >= outChannels) continue;
+      const float* row = tap + o * l.outStride;
+      const __m512 low = stridedLanes(row, l.inStride, first), high = stridedLanes(row + lanes * l.inStride, l.inStride, second);
+      rows[o] = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(high, low));
+    }
+    transpose(rows);
+#pragma GCC unroll 16
+    for (int pair = 0; pair < lanes; ++pair) {
+      if (i + 2 * pair >= l.inChannels) break;
+      _mm512_storeu_si512(packed, rows[pair]);
+      packed += pairBlock;
+    }
+  }
+}
+
 void packBlock(const WeightLayout& l, int64_t block, BFloat16Bits* packed) {
-  const int64_t first = block * outBlock;
-  const __mmask16 mask = l.outChannels - first >= outBlock ? 0xffff : firstLanes(l.outChannels - first);
+  const int64_t first = block * outBlock, tapSize = (l.inChannels + 1) / 2 * pairBlock;
   for (int64_t kh = 0; kh < l.kernel; ++kh) {
-    for (int64_t kw = 0; kw < l.kernel; ++kw) {
+    for (int64_t kw = 0; kw < l.kernel; ++kw, packed += tapSize) {
       const float* tap = l.weights + first * l.outStride + kh * l.rowStride + kw * l.columnStride;
-      for (int64_t i = 0; i < l.inChannels; i += 2, packed += pairBlock) {
-        const __m512 even = stridedLanes(tap + i * l.inStride, l.outStride, mask);
-        const __m512 odd = stridedLanes(tap + (i + 1) * l.inStride, l.outStride, i + 1 < l.inChannels ? mask : 0);
-        const __m512i low = _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(even)));
-        const __m512i high = _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(odd)));
-        _mm512_storeu_si512(packed, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
-      }
+      (l.outStride == 1 ? packAlongOutputs : packAlongInputs)(l, tap, l.outChannels - first, packed);
     }
   }
 }
@@ -189,7 +269,7 @@ void packBlock(const WeightLayout& l, int64_t block, BFloat16Bits* packed) {
 }  // namespace
 
 const ConvolutionRows* avx512ConvolutionRows() {
-  static const ConvolutionRows rows{convolve, copyRows, packBlock};
+  static const ConvolutionRows rows{convolve, copyRow, packBlock};
   return hasAvx512BFloat16() ? &rows : nullptr;
 }
 

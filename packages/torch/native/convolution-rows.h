@@ -16,6 +16,9 @@ struct Pixels {
   int64_t pixelStride;
 };
 
+/// Rows of the largest kernel.
+constexpr int64_t mostRuns = 3;
+
 /// What all output pixels share: each sums `runs` runs of `pairs` pairs of neighbouring input elements, a run being a row of the
 /// kernel, times weights[block of output channels][run][pair][16][2].
 struct PixelSums {
@@ -23,18 +26,28 @@ struct PixelSums {
   const float* bias;  // null: none
   Activation activation;
   int64_t outChannels, runs, pairs;
-  int64_t runStride, pixelStep;  // elements of the input from run to run, and from output pixel to output pixel
+  int64_t pixelStep;  // elements of the input from output pixel to output pixel
 };
 
-/// A picture's rows `first` … `first + count − 1` and its columns from `firstColumn`, zero where the picture ends.
-struct BorderedRows {
-  const BFloat16Bits* image;
-  int64_t pixelStride, height, width, channels;
-  int64_t first, count, firstColumn, columns;
+/// Neighbouring output pixels: where the runs of the first begin, and memory of the input that will be read next.
+struct PixelRow {
+  const BFloat16Bits* runs[mostRuns];
+  Pixels residual;  // added after the activation; data null: none
+  Pixels y;
+  int64_t count;
+  const BFloat16Bits* next;
+  int64_t nextSize;
+};
+
+/// A row of an image between columns of zeros, or nothing but zeros.
+struct BorderedRow {
+  const BFloat16Bits* pixels;  // null: outside the image
+  int64_t pixelStride, width, channels;
+  int64_t margin, columns;  // columns before the first pixel, and all columns
 
   /// Channels in the copy, an even number.
   int64_t copiedChannels() const { return (channels + 1) / 2 * 2; }
-  int64_t rowSize() const { return columns * copiedChannels(); }
+  int64_t copiedSize() const { return columns * copiedChannels(); }
 };
 
 /// Float32 weights of a convolution of `outChannels` and `inChannels`, whose gradient with respect to the input is one with both exchanged
@@ -46,10 +59,9 @@ struct WeightLayout {
 };
 
 struct ConvolutionRows {
-  /// `count` neighbouring output pixels; the residual, where it has data, is added after the activation.
-  void (*convolve)(const PixelSums& sums, const BFloat16Bits* x, Pixels residual, Pixels y, int64_t count);
-  /// copy[row][column][copied channels]
-  void (*copy)(const BorderedRows& rows, BFloat16Bits* copy);
+  void (*convolve)(const PixelSums& sums, const PixelRow& row);
+  /// copy[column][copied channels]
+  void (*copy)(const BorderedRow& row, BFloat16Bits* copy);
   /// Packs the weights of one block of output channels.
   void (*pack)(const WeightLayout& layout, int64_t block, BFloat16Bits* packed);
 };

@@ -29,6 +29,8 @@ const cases: Case[] = [
   { channels: [24, 40], kernel: 3, padding: 1, stride: 2 },
   { channels: [48, 16], kernel: 3, padding: 1 },
   { channels: [40, 70], kernel: 1 },
+  { channels: [80, 3], kernel: 1 },
+  { channels: [3, 8], kernel: 1, stride: 2 },
   { channels: [64, 64], kernel: 3, padding: 1, groups: 4 },
   { channels: [12, 12], kernel: 3, padding: 1, groups: 12 },
   { channels: [16, 5], kernel: 3, padding: 2, dilation: 2, bias: true },
@@ -82,6 +84,50 @@ describe.each(cases)(
     });
   },
 );
+
+/** Of a kernel that keeps the image's size, over the stride, in float64 on the same rounded numbers, and in bfloat16. */
+function differenceFromFloat64(height: number, width: number, conv: Conv2d, narrowed: boolean): number {
+  return scope(() => {
+    const [outChannels, inChannels] = conv.weight.shape as [number, number];
+    conv.weight.copy_(conv.weight.to({ dtype: "bfloat16" }).to({ dtype: "float32" }).detach());
+    const wide = randn([2, narrowed ? inChannels + 5 : inChannels, height, width]).to({ dtype: "bfloat16" });
+    const last = wide.to({ memoryFormat: "channels_last" });
+    const x = narrowed ? last.narrow(1, 3, inChannels) : last;
+    const own = noGrad(() => conv.forward(x, "silu"));
+    expect(own.shape.slice(0, 2)).toEqual([2, outChannels]);
+    const exact = new Conv2d(inChannels, outChannels, conv.kernel, { ...conv, bias: true }).to({ dtype: "float64" });
+    noGrad(() => {
+      exact.weight.copy_(conv.weight);
+      exact.bias!.copy_(conv.bias!);
+    });
+    const expected = noGrad(() => withPlainKernels(() => exact.forward(x.to({ dtype: "float64" }), "silu")));
+    const error = own.to({ dtype: "float64" }).sub(expected).abs().div(expected.abs().add(0.05));
+    return error.max().item();
+  });
+}
+
+describe.runIf(cpuMultipliesBfloat16())("convolution in bfloat16, with bias and SiLU", () => {
+  const channels: [number, number][] = [
+    [3, 16],
+    [8, 3],
+    [16, 40],
+    [24, 24],
+    [40, 80],
+    [80, 17],
+  ];
+  const kinds = [1, 3].flatMap((kernel) => [1, 2].map((stride) => ({ kernel, stride })));
+  it.each(kinds)("is the float64 one, rounded once: kernel $kernel, stride $stride", ({ kernel, stride }) => {
+    manualSeed(3);
+    for (const [inChannels, outChannels] of channels) {
+      const conv = new Conv2d(inChannels, outChannels, kernel, { stride, padding: (kernel - 1) / 2, bias: true });
+      noGrad(() => {
+        for (let width = 1; width <= 40; width += width < 16 ? 1 : 8) {
+          expect(differenceFromFloat64(1 + (width % 3), width, conv, width % 2 === 0)).toBeLessThan(5e-3);
+        }
+      });
+    }
+  });
+});
 
 describe("convolution", () => {
   it("names the shapes that do not fit", () => {
