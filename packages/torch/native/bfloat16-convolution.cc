@@ -99,28 +99,6 @@ void convolveRows(const ConvolutionShape& shape, const PixelSums& pixelSums, Pix
 /// Fewer weights are packed sooner than a second thread begins.
 constexpr int64_t weightsForThreads = 1 << 15;
 
-void pack(const WeightLayout& layout, BFloat16Bits* packed) {
-  const int64_t blocks = blocksOf(layout.outChannels), size = blockSize(layout.inChannels, layout.kernel);
-  const auto packBlocks = [&](int64_t first, int64_t last) {
-    for (int64_t block = first; block < last; ++block) kernels()->pack(layout, block, packed + block * size);
-  };
-  if (blocks * size < weightsForThreads) {
-    packBlocks(0, blocks);
-  } else {
-    overParts(blocks, packBlocks);
-  }
-}
-
-WeightLayout layoutOf(const at::Tensor& weight) {
-  return {weight.data_ptr<float>(), weight.size(0), weight.size(1), weight.size(2), weight.stride(0), weight.stride(1), weight.stride(2), weight.stride(3)};
-}
-
-/// With both kinds of channels exchanged and the kernel turned round.
-WeightLayout transposed(const WeightLayout& l) {
-  const float* last = l.weights + (l.kernel - 1) * (l.rowStride + l.columnStride);
-  return {last, l.inChannels, l.outChannels, l.kernel, l.inStride, l.outStride, -l.rowStride, -l.columnStride};
-}
-
 /// Memory of this thread for weights that serve one call.
 BFloat16Bits* temporaryWeights(const ConvolutionShape& shape) {
   static thread_local std::vector<BFloat16Bits> memory;
@@ -158,9 +136,19 @@ ConvolutionShape convolutionShape(const at::Tensor& x, const at::Tensor& weight,
 
 int64_t packedWeightsSize(const ConvolutionShape& shape) { return blocksOf(shape.outChannels) * blockSize(shape.inChannels, shape.kernel); }
 
-void packWeights(const at::Tensor& weight, BFloat16Bits* packed) { pack(layoutOf(weight), packed); }
-
-void packWeightsOfInputGradient(const at::Tensor& weight, BFloat16Bits* packed) { pack(transposed(layoutOf(weight)), packed); }
+void packWeights(const at::Tensor& weight, BFloat16Bits* packed) {
+  const WeightLayout layout{weight.data_ptr<float>(), weight.size(0),   weight.size(1),   weight.size(2),
+                            weight.stride(0),         weight.stride(1), weight.stride(2), weight.stride(3)};
+  const int64_t blocks = blocksOf(layout.outChannels), size = blockSize(layout.inChannels, layout.kernel);
+  const auto packBlocks = [&](int64_t first, int64_t last) {
+    for (int64_t block = first; block < last; ++block) kernels()->pack(layout, block, packed + block * size);
+  };
+  if (blocks * size < weightsForThreads) {
+    packBlocks(0, blocks);
+  } else {
+    overParts(blocks, packBlocks);
+  }
+}
 
 void convolveBFloat16(const ConvolutionShape& shape, Pixels x, const BFloat16Bits* packed, const float* bias, Activation activation,
                       Pixels residual, Pixels y) {
@@ -185,17 +173,6 @@ void convolveBFloat16Into(const at::Tensor& x, const at::Tensor& weight, const c
   const ConvolutionShape shape = convolutionShape(x, weight, stride);
   convolveBFloat16(shape, pixelsOf(x), keptWeights(shape, weight), bias ? bias->data_ptr<float>() : nullptr, activation,
                    residual ? pixelsOf(*residual) : Pixels{}, pixelsOf(y));
-}
-
-at::Tensor bfloat16InputGradient(const at::Tensor& dy, const at::Tensor& weight) {
-  const at::Tensor gradient = withPixelStride(dy);
-  const int64_t height = dy.size(2), width = dy.size(3), kernel = weight.size(2);
-  const ConvolutionShape shape{dy.size(0), height, width, weight.size(0), height, width, weight.size(1), kernel, 1};
-  const at::Tensor dx = outputOf(shape, dy);
-  BFloat16Bits* packed = temporaryWeights(shape);
-  packWeightsOfInputGradient(weight, packed);
-  convolveBFloat16(shape, pixelsOf(gradient), packed, nullptr, Activation::identity, {}, pixelsOf(dx));
-  return dx;
 }
 
 }  // namespace bridge

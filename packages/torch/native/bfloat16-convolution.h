@@ -1,4 +1,4 @@
-// Convolution in bfloat16 by dot products of our own, where oneDNN's is slower: 3 × 3 and 1 × 1 kernels, padded to keep the image's size
+// Convolution in bfloat16 by dot products of our own: 3 × 3 and 1 × 1 kernels, padded to keep the image's size
 // (over the stride), without groups. It reads and writes slices of channels in place, sums in float32 and rounds once, at the end.
 #pragma once
 
@@ -25,8 +25,6 @@ int64_t packedWeightsSize(const ConvolutionShape& shape);
 
 /// @param weight float32 [outChannels, inChannels, kernel, kernel], any strides
 void packWeights(const at::Tensor& weight, BFloat16Bits* packed);
-/// The same for the gradient of the input at stride 1, a convolution of the output's gradient with both kinds of channels exchanged.
-void packWeightsOfInputGradient(const at::Tensor& weight, BFloat16Bits* packed);
 
 /// y = activation(convolution of x + bias) + residual.
 /// @param bias null: none
@@ -42,8 +40,5 @@ at::Tensor convolveBFloat16(const at::Tensor& x, const at::Tensor& weight, const
 /// The same into y, with weights that serve the next call, too.
 void convolveBFloat16Into(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& bias, int64_t stride,
                           Activation activation, const c10::optional<at::Tensor>& residual, const at::Tensor& y);
-
-/// Gradient of the input of a convolution of stride 1.
-at::Tensor bfloat16InputGradient(const at::Tensor& dy, const at::Tensor& weight);
 
 }  // namespace bridge

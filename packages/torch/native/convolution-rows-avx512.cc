@@ -56,6 +56,20 @@ void sumTile(const PixelSums& s, const PixelRow& row, int64_t first, const BFloa
       for (int i = 0; i < bases; ++i) base[i] += 2;
     }
   }
+  if constexpr (finished) {
+    if (target.channels >= blocks * outBlock) {
+#pragma GCC unroll 28
+      for (int p = 0; p < pixels; ++p) {
+        BFloat16Bits* pixel = target.y.data + p * target.y.pixelStride;
+        if constexpr (blocks == 2) {
+          _mm512_storeu_si512(pixel, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(total[1][p], total[0][p])));
+        } else {
+          storeLanes(pixel, total[0][p], AllLanes{});
+        }
+      }
+      return;
+    }
+  }
 #pragma GCC unroll 2
   for (int b = 0; b < blocks; ++b) {
     const __mmask16 mask = lanesWithin(target.channels - b * outBlock);
@@ -120,7 +134,9 @@ void finish(const float* sums, const float* bias, Pixels residual, Pixels y, int
 }
 
 void finishTile(const PixelSums& s, const float* sums, int64_t channel, Pixels residual, Pixels y, int64_t count) {
-  const auto finishAs = s.activation == Activation::silu ? finish<Activation::silu> : s.activation == Activation::relu ? finish<Activation::relu> : finish<Activation::identity>;
+  const auto finishAs = s.activation == Activation::silu   ? finish<Activation::silu>
+                        : s.activation == Activation::relu ? finish<Activation::relu>
+                                                           : finish<Activation::identity>;
   finishAs(sums, s.bias ? s.bias + channel : nullptr, residual, y, count, s.outChannels - channel);
 }
 
@@ -133,7 +149,7 @@ class Prefetch {
  public:
   Prefetch(const PixelRow& row, int64_t tiles) : at_(row.next), end_(row.next + row.nextSize), portion_(row.nextSize / tiles + lineSize) {}
   void someMore() {
-    for (const BFloat16Bits* stop = at_ + portion_; at_ < stop && at_ < end_; at_ += lineSize) _mm_prefetch(at_, _MM_HINT_T0);
+    for (const BFloat16Bits* stop = at_ + portion_; at_ < stop && at_ < end_; at_ += lineSize) _mm_prefetch(at_, _MM_HINT_T1);
   }
 
  private:
@@ -177,7 +193,24 @@ void convolve(const PixelSums& s, const PixelRow& row) {
 
 YOLOV9_INLINE __mmask32 firstWords(int64_t count) { return count >= 32 ? ~0u : (1u << count) - 1; }
 
+/// Neighbouring pixels of few channels, as many at once as a vector takes.
+void copyNarrowPixels(const BFloat16Bits* from, int64_t channels, int64_t count, BFloat16Bits* to, int64_t toStride) {
+  alignas(64) uint16_t source[32];
+  __mmask32 given = 0;
+  for (int64_t word = 0; word < 32; ++word) {
+    source[word] = static_cast<uint16_t>(word / toStride * channels + word % toStride);
+    if (word % toStride < channels) given |= 1u << word;
+  }
+  const __m512i order = _mm512_load_si512(source);
+  const int64_t atOnce = 32 / toStride;
+  for (; count > 0; count -= atOnce, from += atOnce * channels, to += 32) {
+    const __m512i pixels = _mm512_maskz_loadu_epi16(firstWords((count < atOnce ? count : atOnce) * channels), from);
+    _mm512_mask_storeu_epi16(to, firstWords(count * toStride), _mm512_maskz_permutexvar_epi16(given, order, pixels));
+  }
+}
+
 void copyPixels(const BFloat16Bits* from, int64_t fromStride, int64_t channels, int64_t count, BFloat16Bits* to, int64_t toStride) {
+  if (fromStride == channels && 32 % toStride == 0 && channels < toStride) return copyNarrowPixels(from, channels, count, to, toStride);
   if (fromStride == toStride && channels == toStride) channels = toStride = count * channels, count = 1;
   for (int64_t p = 0; p < count; ++p, from += fromStride, to += toStride) {
     for (int64_t c = 0; c < toStride; c += 32) {
@@ -221,20 +254,8 @@ YOLOV9_INLINE void transpose(__m512i (&rows)[lanes]) {
   }
 }
 
-/// Weights of one tap whose output channels lie next to each other: vectors of them become the packed ones.
-void packAlongOutputs(const WeightLayout& l, const float* tap, int64_t outChannels, BFloat16Bits* packed) {
-  const __mmask16 mask = lanesWithin(outChannels);
-  for (int64_t i = 0; i < l.inChannels; i += 2, tap += 2 * l.inStride, packed += pairBlock) {
-    const __m512 even = _mm512_maskz_loadu_ps(mask, tap);
-    const __m512 odd = _mm512_maskz_loadu_ps(i + 1 < l.inChannels ? mask : 0, tap + l.inStride);
-    const __m512i low = _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(even)));
-    const __m512i high = _mm512_cvtepu16_epi32(reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(odd)));
-    _mm512_storeu_si512(packed, _mm512_or_si512(low, _mm512_slli_epi32(high, 16)));
-  }
-}
-
-/// Other weights of one tap: sixteen pairs of input channels of each output channel, transposed.
-void packAlongInputs(const WeightLayout& l, const float* tap, int64_t outChannels, BFloat16Bits* packed) {
+/// Weights of one tap: sixteen pairs of input channels of each output channel, transposed.
+void packTap(const WeightLayout& l, const float* tap, int64_t outChannels, BFloat16Bits* packed) {
   for (int64_t i = 0; i < l.inChannels; i += 2 * lanes, tap += 2 * lanes * l.inStride) {
     const __mmask16 first = lanesWithin(l.inChannels - i), second = lanesWithin(l.inChannels - i - lanes);
     __m512i rows[lanes];
@@ -261,7 +282,7 @@ void packBlock(const WeightLayout& l, int64_t block, BFloat16Bits* packed) {
   for (int64_t kh = 0; kh < l.kernel; ++kh) {
     for (int64_t kw = 0; kw < l.kernel; ++kw, packed += tapSize) {
       const float* tap = l.weights + first * l.outStride + kh * l.rowStride + kw * l.columnStride;
-      (l.outStride == 1 ? packAlongOutputs : packAlongInputs)(l, tap, l.outChannels - first, packed);
+      packTap(l, tap, l.outChannels - first, packed);
     }
   }
 }

@@ -50,8 +50,7 @@ struct BorderedRow {
   int64_t copiedSize() const { return columns * copiedChannels(); }
 };
 
-/// Float32 weights of a convolution of `outChannels` and `inChannels`, whose gradient with respect to the input is one with both exchanged
-/// and the kernel turned round.
+/// Float32 weights as they lie in memory.
 struct WeightLayout {
   const float* weights;
   int64_t outChannels, inChannels, kernel;

@@ -1,7 +1,7 @@
-// Convolution through oneDNN itself, in channels-last float32 or bfloat16, with float32 weights: what libtorch's own call does with
-// casts, copies of weights and gradients in between is here one primitive that reads the weights as they are and writes their
-// gradient in float32 as they lie. Where nothing is differentiated the activation happens inside the primitive and weights are
-// brought to its layout only once. Where the headers of oneDNN are not there, or it has no kernel, libtorch's operators do the work.
+// Convolution in channels-last float32 or bfloat16, with float32 weights, through oneDNN itself, or in bfloat16 forward by our own kernel:
+// what libtorch's own call does with casts, copies of weights and gradients in between is here one primitive that reads the weights as they
+// are and writes their gradient in float32 as they lie. Where nothing is differentiated the activation happens inside and weights are
+// packed only once. Where the headers of oneDNN are not there, or it has no kernel, libtorch's operators do the work.
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
@@ -206,10 +206,7 @@ class ConvolutionFunction : public torch::autograd::Function<ConvolutionFunction
     const std::vector<int64_t> g = context->saved_data["geometry"].toIntVector();
     const auto oneDnn = [&] { return convolutionFor(x, weight, g[4] != 0, {g[0], g[1], g[2], g[3]}); };
     variable_list result(7);
-    if (context->saved_data["inputGradient"].toBool()) {
-      const bool own = g[0] == 1 && suitsBFloat16Convolution(dy, weight, g[0], g[1], g[2], g[3]);
-      result[0] = own ? bfloat16InputGradient(dy, weight) : oneDnn()->inputGradient(dy, weight);
-    }
+    if (context->saved_data["inputGradient"].toBool()) result[0] = oneDnn()->inputGradient(dy, weight);
     if (g[4] == 0 && suitsWeightGradient(x, weight, g[0], g[1], g[2], g[3])) {
       result[1] = weightGradient(x, dy, weight, g[0]);
     } else {

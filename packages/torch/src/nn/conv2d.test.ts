@@ -95,7 +95,8 @@ function differenceFromFloat64(height: number, width: number, conv: Conv2d, narr
     const x = narrowed ? last.narrow(1, 3, inChannels) : last;
     const own = noGrad(() => conv.forward(x, "silu"));
     expect(own.shape.slice(0, 2)).toEqual([2, outChannels]);
-    const exact = new Conv2d(inChannels, outChannels, conv.kernel, { ...conv, bias: true }).to({ dtype: "float64" });
+    const { kernel, stride, padding } = conv;
+    const exact = new Conv2d(inChannels, outChannels, kernel, { stride, padding, bias: true }).to({ dtype: "float64" });
     noGrad(() => {
       exact.weight.copy_(conv.weight);
       exact.bias!.copy_(conv.bias!);
