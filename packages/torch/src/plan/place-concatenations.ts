@@ -8,12 +8,11 @@ interface Placement {
   readonly first: number;
 }
 
-export function placeConcatenations(steps: readonly Step[]): Step[] {
-  let placed = [...steps];
-  for (let placement = findPlacement(placed); placement !== undefined; placement = findPlacement(placed)) {
-    placed = placed.map((step) => moved(step, placement)).filter((step) => !copiesToItself(step));
-  }
-  return placed;
+export function placeConcatenations(steps: readonly Step[]): readonly Step[] {
+  const placement = findPlacement(steps);
+  if (placement === undefined) return steps;
+  const placed = steps.map((step) => moved(step, placement));
+  return placeConcatenations(placed.filter((step) => !copiesToItself(step)));
 }
 
 function findPlacement(steps: readonly Step[]): Placement | undefined {
