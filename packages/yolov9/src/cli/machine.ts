@@ -46,8 +46,14 @@ function machineFinding(): Finding {
 async function libtorchFinding(): Promise<Finding> {
   try {
     const torch = await import("@yolov9/torch");
-    const { version, cuda, mkldnn, mkl, openmp } = torch.capabilities();
-    const parts = Object.entries({ CUDA: cuda, oneDNN: mkldnn, MKL: mkl, OpenMP: openmp });
+    const { version, cuda, cudaGraphs, mkldnn, mkl, openmp } = torch.capabilities();
+    const parts = Object.entries({
+      CUDA: cuda,
+      ...(cuda && { "CUDA graphs": cudaGraphs }),
+      oneDNN: mkldnn,
+      MKL: mkl,
+      OpenMP: openmp,
+    });
     return {
       name: "libtorch",
       ok: true,
