@@ -17,17 +17,37 @@ YOLOV9_INLINE __m512i pixelLanes(const BFloat16Bits* pixel, __mmask16 mask) {
   return pixel ? _mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(mask, pixel)) : _mm512_setzero_si512();
 }
 
+/// Two blocks of channels of a pair of pixels, interleaved.
+YOLOV9_INLINE void packTwoBlocks(const BFloat16Bits* left, const BFloat16Bits* right, __m512i low, __m512i high, BFloat16Bits* packed, int64_t blockStride) {
+  const __m512i first = left ? _mm512_loadu_si512(left) : _mm512_setzero_si512(), second = right ? _mm512_loadu_si512(right) : _mm512_setzero_si512();
+  _mm512_storeu_si512(packed, _mm512_permutex2var_epi16(first, low, second));
+  _mm512_storeu_si512(packed + blockStride, _mm512_permutex2var_epi16(first, high, second));
+}
+
 /// Packs a row of pixels, null for one outside the image: packed[block][pair][16 channels][2 pixels], blocks `blockStride` apart.
 void packRow(const BFloat16Bits* row, int64_t width, int64_t channels, const ColumnPairs& pairs, int64_t stride, BFloat16Bits* packed,
              int64_t blockStride) {
-  for (int64_t c = 0; c < channels; c += channelBlock, packed += blockStride) {
+  alignas(64) uint16_t order[2][2 * channelBlock];
+  for (int64_t i = 0; i < 2 * channelBlock; ++i) {
+    order[0][i] = static_cast<uint16_t>(i / 2 + i % 2 * 2 * channelBlock);
+    order[1][i] = static_cast<uint16_t>(order[0][i] + channelBlock);
+  }
+  const __m512i low = _mm512_load_si512(order[0]), high = _mm512_load_si512(order[1]);
+  for (int64_t c = 0; c < channels;) {
+    const bool two = channels - c >= 2 * channelBlock;
     const __mmask16 mask = channels - c >= channelBlock ? 0xffff : firstLanes(channels - c);
-    for (int64_t pair = 0; pair < pairs.count; ++pair) {
+    BFloat16Bits* to = packed + c / channelBlock * blockStride;
+    for (int64_t pair = 0; pair < pairs.count; ++pair, to += blockOfPairs) {
       const int64_t column = pairs.start + 2 * pair * stride;
       const auto pixel = [&](int64_t at) { return row && at >= 0 && at < width ? row + at * channels + c : nullptr; };
-      const __m512i left = pixelLanes(pixel(column), mask), right = pixelLanes(pixel(column + stride), mask);
-      _mm512_storeu_si512(packed + pair * blockOfPairs, _mm512_or_si512(left, _mm512_slli_epi32(right, 16)));
+      if (two) {
+        packTwoBlocks(pixel(column), pixel(column + stride), low, high, to, blockStride);
+      } else {
+        const __m512i left = pixelLanes(pixel(column), mask), right = pixelLanes(pixel(column + stride), mask);
+        _mm512_storeu_si512(to, _mm512_or_si512(left, _mm512_slli_epi32(right, 16)));
+      }
     }
+    c += two ? 2 * channelBlock : channelBlock;
   }
 }
 
