@@ -14,12 +14,13 @@ type Times = Record<(typeof STAGES)[number], number[]>;
 
 /** @param data folder of pictures @param weights ONNX files; ratios are against the first */
 export async function benchDetector({ data, weights }: { data: string; weights: readonly string[] }): Promise<Report> {
+  if (data === "" || weights.length === 0) throw new Error("give --data, a folder of pictures, and --weights");
   const pictures = readdirSync(data).filter((name) => /\.(jpe?g|png|webp)$/i.test(name));
   const paths = pictures
     .sort()
     .slice(0, PICTURES)
     .map((name) => join(data, name));
-  if (paths.length === 0 || weights.length === 0) throw new Error("give --data, a folder of pictures, and --weights");
+  if (paths.length === 0) throw new Error(`${data}: no pictures (jpg, png, webp)`);
   const models = await Promise.all(
     weights.map(async (file) => {
       const times: Times = { decode: [], letterbox: [], model: [], boxes: [] };

@@ -3,7 +3,7 @@
 import {
   fanOut,
   manualSeed,
-  memoryStatistics,
+  allocatorStatistics,
   noGrad,
   profile,
   rand,
@@ -130,9 +130,9 @@ function measure(variant: StepVariant, { model: name, size, batch, steps }: Step
   };
   warmUpAssignment(model, loss, targets, { size, layout });
   repeat(warmUpSteps, step);
-  const before = memoryStatistics();
+  const before = allocatorStatistics();
   const timings = repeat(steps, step);
-  const tensorMemory = tensorMemoryOf(steps, before, memoryStatistics());
+  const tensorMemory = tensorMemoryOf(steps, before, allocatorStatistics());
   const peakMegabytes = process.resourceUsage().maxRSS / 1000;
   const operators = profile(() => repeat(profiledSteps, step)).map(({ name, calls, milliseconds }) => ({
     name,

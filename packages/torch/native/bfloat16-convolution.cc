@@ -110,7 +110,7 @@ BFloat16Bits* keptWeights(const ConvolutionShape& shape, const at::Tensor& weigh
   struct Only {
     bool operator==(const Only&) const { return true; }
   };
-  static PackedWeights<Only> kept;
+  static thread_local PackedWeights<Only> kept;
   const int64_t bytes = packedWeightsSize(shape) * static_cast<int64_t>(sizeof(BFloat16Bits));
   return static_cast<BFloat16Bits*>(kept.find(weight, {}, bytes, [&](void* packed) { packWeights(weight, static_cast<BFloat16Bits*>(packed)); }));
 }

@@ -173,7 +173,7 @@ class Convolution {
 /// The convolution for these shapes, made when first asked for; null where oneDNN has none.
 Convolution* convolutionFor(const at::Tensor& x, const at::Tensor& weight, bool bias, const Geometry& g,
                             Activation activation = Activation::identity) {
-  static PrimitiveCache<Convolution> cache;
+  static thread_local PrimitiveCache<Convolution> cache;
   const PrimitiveKey key = PrimitiveKey()
                                .add(x.sizes())
                                .add(weight.sizes())

@@ -16,8 +16,8 @@ namespace {
 
 using torch::autograd::variable_list;
 
-/// The function that computes gradients, once JavaScript has set it.
-napi_ref handler = nullptr;
+/// The function that computes gradients, once this thread's JavaScript has set it.
+thread_local napi_ref handler = nullptr;
 
 /// Numbers of nodes that are gone, for JavaScript to forget what it kept for them. Nodes may die in a finalizer, where
 /// JavaScript must not be called.

@@ -92,11 +92,11 @@ bool suits(at::TensorList levels, const at::Tensor& centres) {
   });
 }
 
-/// centres and strides in the type of the result.
-at::Tensor decodeLevels(at::TensorList levels, const at::Tensor& centres, const at::Tensor& strides, int64_t bins, bool objectness) {
+/// centres and strides in the type of the result; `fused` is false for libtorch's operators.
+at::Tensor decodeLevels(at::TensorList levels, const at::Tensor& centres, const at::Tensor& strides, int64_t bins, bool objectness, bool fused) {
   TORCH_CHECK(!levels.empty(), "decode_levels takes at least one level");
   const HeadChannels channels{bins, objectness};
-  if (!suits(levels, centres)) return decodeWithLibtorch(levels, centres, strides, channels);
+  if (!fused || !suits(levels, centres)) return decodeWithLibtorch(levels, centres, strides, channels);
   std::vector<at::Tensor> inputs;
   for (const at::Tensor& level : levels) inputs.push_back(withPixelStride(level));
   const int64_t rows = sides + levels[0].size(1) - sides * bins - objectness;
@@ -117,7 +117,7 @@ void decodeInto(at::TensorList levels, const at::Tensor& centres, const at::Tens
 }
 
 TORCH_LIBRARY_FRAGMENT(yolov9, library) {
-  library.def("decode_levels(Tensor[] levels, Tensor centres, Tensor strides, int bins, bool objectness) -> Tensor", decodeLevels);
+  library.def("decode_levels(Tensor[] levels, Tensor centres, Tensor strides, int bins, bool objectness, bool fused) -> Tensor", decodeLevels);
 }
 
 }  // namespace bridge

@@ -49,7 +49,7 @@ Handle* handleOf(napi_env env, napi_value value) {
 }  // namespace
 
 MemoryStatistics& memoryStatistics() {
-  static MemoryStatistics statistics;
+  static thread_local MemoryStatistics statistics;
   return statistics;
 }
 

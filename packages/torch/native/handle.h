@@ -15,6 +15,7 @@ struct MemoryStatistics {
   int64_t collectedTensors = 0;  // freed by the garbage collector: forgotten by their owner
 };
 
+/// Of this thread's JavaScript.
 MemoryStatistics& memoryStatistics();
 
 /// Hands a tensor to JavaScript; an undefined tensor becomes null.

@@ -94,7 +94,7 @@ class WeightReorder {
 
   /// The same, remembered until the weight changes.
   dnnl::memory applyOnce(const at::Tensor& weight, Execution& execution) const {
-    static PackedWeights<dnnl::memory::desc> kept;
+    static thread_local PackedWeights<dnnl::memory::desc> kept;
     const dnnl::memory given = memoryOf(from_, weight);
     if (!primitive_) return given;
     const auto inLayout = [&](void* packed) { return dnnl::memory(to_, engine(), packed); };

@@ -5,8 +5,6 @@
 #include <ATen/core/ivalue.h>
 #include <ATen/core/jit_type.h>
 
-#include <mutex>
-
 #include "handle.h"
 #include "scalar-types.h"
 #include "tensor-list.h"
@@ -19,11 +17,9 @@ using c10::IValue;
 using c10::TypeKind;
 using c10::TypePtr;
 
-/// Guards `operators`: threads of Node share them.
-std::mutex operatorsMutex;
-
+/// Those that this thread's JavaScript has looked up; it knows them by their index.
 std::vector<c10::OperatorHandle>& operators() {
-  static std::vector<c10::OperatorHandle> known;
+  static thread_local std::vector<c10::OperatorHandle> known;
   return known;
 }
 
@@ -176,9 +172,8 @@ napi_value fromIValue(napi_env env, const IValue& value) {
   throw std::runtime_error("results of kind " + value.tagKind() + " are not supported");
 }
 
-c10::OperatorHandle operatorAt(napi_env env, napi_value index) {
+const c10::OperatorHandle& operatorAt(napi_env env, napi_value index) {
   const int64_t position = toInteger(env, index);
-  const std::lock_guard<std::mutex> lock(operatorsMutex);
   if (position < 0 || position >= static_cast<int64_t>(operators().size())) throw std::out_of_range("no such operator");
   return operators()[position];
 }
@@ -207,13 +202,12 @@ napi_value describeArguments(napi_env env, const List& list) {
 napi_value findOperator(napi_env env, const Arguments& arguments) {
   const auto found = c10::Dispatcher::singleton().findSchema({toString(env, arguments[0]), toString(env, arguments[1])});
   if (!found) return fromDouble(env, -1);
-  const std::lock_guard<std::mutex> lock(operatorsMutex);
   operators().push_back(*found);
   return fromDouble(env, static_cast<double>(operators().size() - 1));
 }
 
 napi_value callOperator(napi_env env, const Arguments& arguments) {
-  const c10::OperatorHandle handle = operatorAt(env, arguments[0]);
+  const c10::OperatorHandle& handle = operatorAt(env, arguments[0]);
   const auto& parameters = handle.schema().arguments();
   const uint32_t given = arrayLength(env, arguments[1]);
   if (given > parameters.size()) {

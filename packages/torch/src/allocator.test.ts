@@ -1,9 +1,9 @@
 import { execFileSync } from "node:child_process";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
-import { emptyCache, memoryStatistics, randn, resetPeakMemory, scope, zeros } from "./index.js";
+import { emptyCache, allocatorStatistics, randn, resetPeakMemory, scope, zeros } from "./index.js";
 
-const statistics = () => memoryStatistics()!;
+const statistics = () => allocatorStatistics()!;
 const MEGABYTE = 250_000; // elements of float32
 const built = new URL("../dist/index.js", import.meta.url).href;
 
@@ -73,7 +73,7 @@ describe("the allocator", () => {
     const run = (allocator: string) =>
       execFileSync(
         process.execPath,
-        ["--input-type=module", "-e", `console.log((await import("${built}")).memoryStatistics())`],
+        ["--input-type=module", "-e", `console.log((await import("${built}")).allocatorStatistics())`],
         { encoding: "utf8", env: { ...process.env, YOLOV9_ALLOCATOR: allocator }, stdio: "pipe" },
       );
     expect(run("system")).toBe("undefined\n");

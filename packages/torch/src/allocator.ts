@@ -11,7 +11,7 @@ if (wanted !== "caching" && wanted !== "system") {
 if (wanted === "caching") bridge.useCachingAllocator();
 
 /** What tensors on the CPU use now and used at most; undefined where the system's allocator serves them. */
-export function memoryStatistics(): AllocatorStatistics | undefined {
+export function allocatorStatistics(): AllocatorStatistics | undefined {
   return wanted === "caching" ? bridge.allocatorStatistics() : undefined;
 }
 

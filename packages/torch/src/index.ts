@@ -26,7 +26,7 @@ export {
   setGeneratorState,
   setNumThreads,
 } from "./runtime.js";
-export { emptyCache, memoryStatistics, resetPeakMemory } from "./allocator.js";
+export { emptyCache, allocatorStatistics, resetPeakMemory } from "./allocator.js";
 export type { AllocatorStatistics, Capabilities, MemoryStatistics, OperatorTime } from "./native.js";
 
 export { CudaGraph } from "./cuda-graph.js";

@@ -69,11 +69,9 @@ export interface OperatorTime {
   milliseconds: number;
 }
 
-declare const planBrand: unique symbol;
-
 /** A plan that is ready to run. */
 export interface PlanHandle {
-  readonly [planBrand]: "PlanHandle";
+  readonly [brand]: "PlanHandle";
 }
 
 /** A tensor's place in memory. */

@@ -2,7 +2,6 @@
 // that their distributions expect.
 import { callOperator } from "../dispatch.js";
 import { arange, cat } from "../operators.generated.js";
-import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { usesOwnKernels } from "./plain-kernels.js";
 
@@ -57,26 +56,12 @@ export function decodeLevels(
   { centres, strides }: { readonly centres: Tensor; readonly strides: Tensor },
   { bins, objectness }: HeadChannels,
 ): Tensor {
-  if (usesOwnKernels()) {
-    return callOperator("yolov9::decode_levels", "", [levels, centres, strides, bins, objectness]) as Tensor;
-  }
-  return scope(() => {
-    const { dtype, device } = centres;
-    const flat = levels.map((level) => level.flatten(2));
-    const all = cat(flat, 2).to({ dtype });
-    const [batch, channels, anchors] = all.shape as [number, number, number];
-    const certainties = objectness ? [1] : [];
-    const classes = channels - SIDES * bins - certainties.length;
-    const [boxes, logits, certainty] = all.split_with_sizes([SIDES * bins, classes, ...certainties], 1);
-    const distribution = boxes!.reshape([batch, SIDES, bins, anchors]).softmax(2);
-    const distances = distribution.mul(arange(bins, { dtype, device }).view([bins, 1])).sum([2]);
-    const [leftTop, rightBottom] = distances.chunk(2, 1);
-    const centrePx = centres.add(rightBottom!.sub(leftTop!).div(2).mul(strides));
-    const sizePx = leftTop!.add(rightBottom!).mul(strides);
-    const scores = certainty === undefined ? logits!.sigmoid() : logits!.sigmoid().mul(certainty.sigmoid());
-    return cat([centrePx, sizePx, scores], 1);
-  });
+  return callOperator("yolov9::decode_levels", "", [
+    levels,
+    centres,
+    strides,
+    bins,
+    objectness,
+    usesOwnKernels(),
+  ]) as Tensor;
 }
-
-/** Of a box: left, top, right, bottom. */
-const SIDES = 4;

@@ -60,7 +60,7 @@ async function libtorchFinding(): Promise<Finding> {
       facts: [
         `${version}${loadedLibrary("libtorch_cpu")}`,
         parts.map(([part, present]) => `${part} ${present ? "yes" : "no"}`).join(", "),
-        `${torch.memoryStatistics() ? "caching" : "the system's"} allocator for tensors on the CPU`,
+        `${torch.allocatorStatistics() ? "caching" : "the system's"} allocator for tensors on the CPU`,
         `${torch.getNumThreads()} threads, device "auto" is ${torch.resolveDevice("auto")}`,
       ],
       ...(mkldnn ? {} : { remedy: "this libtorch has no oneDNN: convolutions on the CPU will be slow" }),

@@ -1,6 +1,7 @@
 /**
  * The task-aligned assigner (task-aligned-assigner.ts) as operations on whole tensors, every object with every anchor: more arithmetic,
- * but nothing that the program would have to wait for, which is what counts on a GPU. A test holds the two equal.
+ * but nothing that the program would have to wait for, which is what counts on a GPU. A test holds the two equal; only what claims an anchor
+ * with metric zero, which has no weight in a loss, is left out of conflicts here.
  *
  * Notation: B images, G rows of objects an image, A anchors, C classes.
  */

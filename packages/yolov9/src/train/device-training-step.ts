@@ -13,12 +13,13 @@ const BATCHES_BEFORE_RECORDING = 3;
 /** Kinds of batches that are recorded at once; each holds memory. */
 const MOST_RECORDINGS = 4;
 
-/** Images and objects of a batch on the device, and what it lost. */
+/** Images and objects of a batch on the device. */
 interface Memory {
   readonly images: Tensor;
   readonly objects: Tensor;
 }
 
+/** What runs on them, and where it leaves what the batch lost. */
 interface Recording extends Memory {
   readonly graph: CudaGraph;
   readonly terms: Tensor;

@@ -1,7 +1,8 @@
 /** Training, and the checkpoints that it leaves. */
 // Training
-export { NonFiniteLossError, train } from "./trainer.js";
-export type { StepReport, TrainHooks, TrainResult } from "./trainer.js";
+export { train } from "./trainer.js";
+export { NonFiniteLossError } from "./train-hooks.js";
+export type { StepReport, TrainHooks, TrainResult } from "./train-hooks.js";
 export { Progress, silentProgress } from "./progress.js";
 export type { ProgressReporter, StepProgress } from "./progress.js";
 // Checkpoints

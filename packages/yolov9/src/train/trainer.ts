@@ -7,7 +7,7 @@ import { setNumThreads } from "@yolov9/torch";
 import type { TrainConfig } from "../config/index.js";
 import type { Batch, Loader } from "../data/index.js";
 import { problemText } from "../data/index.js";
-import type { DetectionLoss, LossItems } from "../loss/index.js";
+import type { DetectionLoss } from "../loss/index.js";
 import { validateModel } from "../validate/validate.js";
 import type { ValidationResult } from "../validate/result.js";
 import { readCheckpoint } from "./checkpoint.js";
@@ -27,47 +27,9 @@ import { settle, stepSettings, warmupNotice } from "./schedule.js";
 import type { SettledConfig, StepSettings } from "./schedule.js";
 import { openTrainingStep } from "./open-training-step.js";
 import { NO_LOSSES, scaledLosses, sumOfLosses, trainingLoss } from "./training-loss.js";
+import { NonFiniteLossError, type TrainHooks, type TrainResult } from "./train-hooks.js";
 import type { TrainingStep } from "./training-step.js";
 import { TrainingState } from "./training-state.js";
-
-/** One batch that was trained on. */
-export interface StepReport {
-  /** Batches before this one, over all epochs. */
-  readonly iteration: number;
-  /** 0 … epochs - 1. */
-  readonly epoch: number;
-  readonly losses: LossItems;
-  /** Whether the optimiser stepped after this batch, and the gradient's norm before clipping if it did. */
-  readonly gradientNorm: number | undefined;
-}
-
-/** Ways to look at a run and to end it. */
-export interface TrainHooks {
-  readonly onStep?: (report: StepReport) => void;
-  readonly onEpoch?: (result: EpochResult) => void;
-  /** Ends the run after the step underway, saved, as Ctrl-C does. */
-  readonly signal?: AbortSignal;
-  /** Default: bars and lines on stderr. */
-  readonly progress?: ProgressReporter;
-}
-
-export interface TrainResult {
-  /** Path of the run folder, and of the best and the last checkpoint in it. */
-  readonly folder: string;
-  readonly best: string;
-  readonly last: string;
-  /** Whole epochs done. */
-  readonly epochs: number;
-  readonly ended: "completed" | "stopped-early" | "interrupted";
-  readonly bestEpoch: number;
-  readonly bestFitness: number;
-  readonly results: readonly EpochResult[];
-}
-
-/** A loss or gradient that is no number any more. Weights and checkpoints are those from before. */
-export class NonFiniteLossError extends Error {
-  override readonly name = "NonFiniteLossError";
-}
 
 /**
  * Trains from a configuration, or goes on with the run that `config.resume` names; that run's own configuration then holds.
@@ -262,10 +224,11 @@ class Trainer {
   /** Books what was found of the batches since the last time. */
   #readFigures(): void {
     const { counters } = this.#state;
-    for (const { iteration, losses, gradientNorm } of this.#step.read()) {
+    for (const figures of this.#step.read()) {
+      const { iteration, losses, gradientNorm } = figures;
       this.#assertFinite(losses.box + losses.cls + losses.dfl, "loss", iteration);
       if (gradientNorm !== undefined) this.#assertFinite(gradientNorm, "gradient norm", iteration);
-      this.#hooks.onStep?.({ iteration, epoch: counters.epoch, losses, gradientNorm });
+      this.#hooks.onStep?.({ ...figures, epoch: counters.epoch });
       counters.losses = sumOfLosses(counters.losses, losses);
     }
   }

@@ -1,4 +1,4 @@
-import { memoryStatistics } from "@yolov9/torch";
+import { allocatorStatistics } from "@yolov9/torch";
 import { expect, it } from "vitest";
 import { deployed } from "../export/index.js";
 import { buildModel, loadModelSpec } from "../model/index.js";
@@ -15,8 +15,8 @@ it.each(["float32", "bfloat16"] as const)(
     const frame = () =>
       predictor.predict({ images: new Uint8Array(3 * SIDE * SIDE).fill(114), batchSize: 1, width: SIDE, height: SIDE });
     for (let i = 0; i < WARM_UP; i++) await frame();
-    const { fromSystem, bytesHeld } = memoryStatistics()!;
+    const { fromSystem, bytesHeld } = allocatorStatistics()!;
     for (let i = 0; i < FRAMES; i++) await frame();
-    expect(memoryStatistics()).toMatchObject({ fromSystem, bytesHeld });
+    expect(allocatorStatistics()).toMatchObject({ fromSystem, bytesHeld });
   },
 );
