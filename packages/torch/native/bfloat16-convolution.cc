@@ -1,12 +1,10 @@
 // Packs weights, cuts the work into rows for the threads, and copies rows with borders around them where a kernel looks beyond a pixel.
 #include "bfloat16-convolution.h"
 
-#include <ATen/Parallel.h>
-
-#include <vector>
-
 #include "channels-last.h"
 #include "packed-weights.h"
+#include "thread-parts.h"
+#include "winograd.h"
 
 namespace bridge {
 
@@ -22,15 +20,6 @@ constexpr int64_t blocksOf(int64_t channels) { return (channels + outBlock - 1) 
 int64_t blockSize(int64_t inChannels, int64_t kernel) { return kernel * kernel * evenNumber(inChannels) * outBlock; }
 
 Pixels from(Pixels pixels, int64_t pixel) { return {pixels.data ? pixels.data + pixel * pixels.pixelStride : nullptr, pixels.pixelStride}; }
-
-/// Calls body(first, last) on each thread with its part of `count`, always the same.
-template <typename Body>
-void overParts(int64_t count, const Body& body) {
-  const int64_t threads = std::min<int64_t>(at::get_num_threads(), count);
-  at::parallel_for(0, threads, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t thread = begin; thread < end; ++thread) body(thread * count / threads, (thread + 1) * count / threads);
-  });
-}
 
 /// Neighbouring pixels whose inputs stay in the first cache while all output channels are made.
 constexpr int64_t pixelsAtOnce = 56;
@@ -52,8 +41,7 @@ class CopiedRows {
   CopiedRows(const ConvolutionShape& shape, Pixels x)
       : shape_(shape), x_(x), row_{nullptr, x.pixelStride, shape.inWidth, shape.inChannels, shape.kernel / 2, (shape.outWidth - 1) * shape.stride + shape.kernel} {
     static thread_local std::vector<BFloat16Bits> memory;
-    if (static_cast<int64_t>(memory.size()) < shape.kernel * row_.copiedSize()) memory.resize(shape.kernel * row_.copiedSize());
-    copies_ = memory.data();
+    copies_ = atLeast(memory, shape.kernel * row_.copiedSize());
   }
 
   /// Where the runs of an output row of an image begin, and the input rows that the next output row adds.
@@ -102,26 +90,38 @@ constexpr int64_t weightsForThreads = 1 << 15;
 /// Memory of this thread for weights that serve one call.
 BFloat16Bits* temporaryWeights(const ConvolutionShape& shape) {
   static thread_local std::vector<BFloat16Bits> memory;
-  if (static_cast<int64_t>(memory.size()) < packedWeightsSize(shape)) memory.resize(packedWeightsSize(shape));
-  return memory.data();
+  return atLeast(memory, packedWeightsSize(shape));
+}
+
+WeightLayout layoutOf(const at::Tensor& weight) {
+  return {weight.data_ptr<float>(), weight.size(0),   weight.size(1),   weight.size(2),
+          weight.stride(0),         weight.stride(1), weight.stride(2), weight.stride(3)};
+}
+
+/// The convolution that leads from gradients of outputs to those of inputs: channels exchanged, the kernel turned by half a circle.
+WeightLayout turned(const WeightLayout& l) {
+  const int64_t last = l.kernel - 1;
+  return {l.weights + last * (l.rowStride + l.columnStride), l.inChannels, l.outChannels, l.kernel, l.inStride, l.outStride, -l.rowStride, -l.columnStride};
+}
+
+ConvolutionShape turned(ConvolutionShape shape) {
+  std::swap(shape.inChannels, shape.outChannels);
+  return shape;
 }
 
 BFloat16Bits* keptWeights(const ConvolutionShape& shape, const at::Tensor& weight) {
-  struct Only {
-    bool operator==(const Only&) const { return true; }
-  };
-  static thread_local PackedWeights<Only> kept;
+  static thread_local PackedWeights<bool> kept;
   const int64_t bytes = packedWeightsSize(shape) * static_cast<int64_t>(sizeof(BFloat16Bits));
-  return static_cast<BFloat16Bits*>(kept.find(weight, {}, bytes, [&](void* packed) { packWeights(weight, static_cast<BFloat16Bits*>(packed)); }));
+  return static_cast<BFloat16Bits*>(kept.find(weight, suitsWinograd(shape), bytes, [&](void* packed) { packWeights(shape, layoutOf(weight), static_cast<BFloat16Bits*>(packed)); }));
 }
-
-Pixels pixelsOf(const at::Tensor& x) { return {static_cast<BFloat16Bits*>(x.data_ptr()), pixelStride(x)}; }
 
 at::Tensor outputOf(const ConvolutionShape& shape, const at::Tensor& like) {
   return at::empty({shape.batch, shape.outChannels, shape.outHeight, shape.outWidth}, like.options(), at::MemoryFormat::ChannelsLast);
 }
 
 }  // namespace
+
+Pixels pixelsOf(const at::Tensor& x) { return {static_cast<BFloat16Bits*>(x.data_ptr()), pixelStride(x)}; }
 
 bool suitsBFloat16Convolution(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t dilation, int64_t groups) {
   const int64_t kernel = weight.size(2);
@@ -134,11 +134,12 @@ ConvolutionShape convolutionShape(const at::Tensor& x, const at::Tensor& weight,
   return {x.size(0), x.size(2), x.size(3), x.size(1), reduced(x.size(2)), reduced(x.size(3)), weight.size(0), weight.size(2), stride};
 }
 
-int64_t packedWeightsSize(const ConvolutionShape& shape) { return blocksOf(shape.outChannels) * blockSize(shape.inChannels, shape.kernel); }
+int64_t packedWeightsSize(const ConvolutionShape& shape) {
+  return suitsWinograd(shape) ? winogradWeightsSize(shape) : blocksOf(shape.outChannels) * blockSize(shape.inChannels, shape.kernel);
+}
 
-void packWeights(const at::Tensor& weight, BFloat16Bits* packed) {
-  const WeightLayout layout{weight.data_ptr<float>(), weight.size(0),   weight.size(1),   weight.size(2),
-                            weight.stride(0),         weight.stride(1), weight.stride(2), weight.stride(3)};
+void packWeights(const ConvolutionShape& shape, const WeightLayout& layout, BFloat16Bits* packed) {
+  if (suitsWinograd(shape)) return packWinogradWeights(layout, packed);
   const int64_t blocks = blocksOf(layout.outChannels), size = blockSize(layout.inChannels, layout.kernel);
   const auto packBlocks = [&](int64_t first, int64_t last) {
     for (int64_t block = first; block < last; ++block) kernels()->pack(layout, block, packed + block * size);
@@ -152,6 +153,7 @@ void packWeights(const at::Tensor& weight, BFloat16Bits* packed) {
 
 void convolveBFloat16(const ConvolutionShape& shape, Pixels x, const BFloat16Bits* packed, const float* bias, Activation activation,
                       Pixels residual, Pixels y) {
+  if (suitsWinograd(shape)) return convolveWinograd(shape, x, packed, bias, activation, residual, y);
   const PixelSums sums{packed, bias, activation, shape.outChannels, shape.kernel, shape.kernel * evenNumber(shape.inChannels) / 2, x.pixelStride};
   const bool pixelwise = shape.kernel == 1 && shape.stride == 1 && shape.inChannels % 2 == 0;
   (pixelwise ? convolvePixels : convolveRows)(shape, sums, x, residual, y);
@@ -163,7 +165,7 @@ at::Tensor convolveBFloat16(const at::Tensor& x, const at::Tensor& weight, const
   const ConvolutionShape shape = convolutionShape(x, weight, stride);
   const at::Tensor y = outputOf(shape, x);
   BFloat16Bits* packed = keepWeights ? keptWeights(shape, weight) : temporaryWeights(shape);
-  if (!keepWeights) packWeights(weight, packed);
+  if (!keepWeights) packWeights(shape, layoutOf(weight), packed);
   convolveBFloat16(shape, pixelsOf(input), packed, bias ? bias->data_ptr<float>() : nullptr, activation, {}, pixelsOf(y));
   return y;
 }
@@ -173,6 +175,19 @@ void convolveBFloat16Into(const at::Tensor& x, const at::Tensor& weight, const c
   const ConvolutionShape shape = convolutionShape(x, weight, stride);
   convolveBFloat16(shape, pixelsOf(x), keptWeights(shape, weight), bias ? bias->data_ptr<float>() : nullptr, activation,
                    residual ? pixelsOf(*residual) : Pixels{}, pixelsOf(y));
+}
+
+bool suitsBFloat16InputGradient(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t dilation, int64_t groups) {
+  return suitsBFloat16Convolution(x, weight, stride, padding, dilation, groups) && suitsWinograd(turned(convolutionShape(x, weight, stride)));
+}
+
+at::Tensor inputGradientBFloat16(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight) {
+  const ConvolutionShape shape = turned(convolutionShape(x, weight, 1));
+  const at::Tensor gradient = withPixelStride(dy), dx = outputOf(shape, x);
+  BFloat16Bits* packed = temporaryWeights(shape);
+  packWeights(shape, turned(layoutOf(weight)), packed);
+  convolveBFloat16(shape, pixelsOf(gradient), packed, nullptr, Activation::identity, {}, pixelsOf(dx));
+  return dx;
 }
 
 }  // namespace bridge

@@ -20,11 +20,13 @@ bool suitsBFloat16Convolution(const at::Tensor& x, const at::Tensor& weight, int
 /// @param x bfloat16 [N, C, H, W], dense or a slice of channels
 ConvolutionShape convolutionShape(const at::Tensor& x, const at::Tensor& weight, int64_t stride);
 
+/// @param x bfloat16, of which pixels are equally far apart
+Pixels pixelsOf(const at::Tensor& x);
+
 /// Elements of packed weights.
 int64_t packedWeightsSize(const ConvolutionShape& shape);
 
-/// @param weight float32 [outChannels, inChannels, kernel, kernel], any strides
-void packWeights(const at::Tensor& weight, BFloat16Bits* packed);
+void packWeights(const ConvolutionShape& shape, const WeightLayout& layout, BFloat16Bits* packed);
 
 /// y = activation(convolution of x + bias) + residual.
 /// @param bias null: none
@@ -40,5 +42,12 @@ at::Tensor convolveBFloat16(const at::Tensor& x, const at::Tensor& weight, const
 /// The same into y, with weights that serve the next call, too.
 void convolveBFloat16Into(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& bias, int64_t stride,
                           Activation activation, const c10::optional<at::Tensor>& residual, const at::Tensor& y);
+
+/// Whether the gradient of the input has a kernel here that is faster than oneDNN's.
+bool suitsBFloat16InputGradient(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t dilation, int64_t groups);
+
+/// The gradient of the input of a convolution that suits.
+/// @param x the input; only its sizes count
+at::Tensor inputGradientBFloat16(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight);
 
 }  // namespace bridge

@@ -2,7 +2,8 @@
 // A tile of pixels times one or two blocks of output channels stays in registers while all that it sums passes by.
 #include "convolution-rows.h"
 
-#include "avx512.h"
+#include "activation-lanes.h"
+#include "dot-products.h"
 
 namespace bridge {
 
@@ -10,19 +11,7 @@ namespace bridge {
 
 namespace {
 
-constexpr int64_t pairBlock = 2 * outBlock;
-
-YOLOV9_INLINE __m512bh weightsAt(const BFloat16Bits* at) { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(at)); }
-YOLOV9_INLINE __m512bh pairEverywhere(const BFloat16Bits* at) {
-  int32_t pair;
-  std::memcpy(&pair, at, sizeof pair);
-  return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
-}
-
 YOLOV9_INLINE __mmask16 lanesWithin(int64_t count) { return count >= lanes ? 0xffff : count > 0 ? firstLanes(count) : 0; }
-
-/// Pixels that an address and multiples of one step reach without a register of their own.
-constexpr int pixelsPerBase = 5;
 
 /// Where a tile of sums goes: to be finished, sums[block][pixel][16], or, where only rounding is left, to the output.
 struct Target {
@@ -34,27 +23,11 @@ struct Target {
 /// The sums of `blocks` blocks of output channels and `pixels` pixels of a row from `first` on.
 template <int blocks, int pixels, bool finished>
 void sumTile(const PixelSums& s, const PixelRow& row, int64_t first, const BFloat16Bits* weights, const Target& target) {
-  constexpr int bases = (pixels + pixelsPerBase - 1) / pixelsPerBase;
-  const int64_t step = s.pixelStep, blockStride = s.runs * s.pairs * pairBlock;
+  const int64_t blockStride = s.runs * s.pairs * pairBlock;
   __m512 total[blocks][pixels];
-#pragma GCC unroll 2
-  for (int b = 0; b < blocks; ++b) {
-#pragma GCC unroll 28
-    for (int p = 0; p < pixels; ++p) total[b][p] = _mm512_setzero_ps();
-  }
-  for (int64_t run = 0; run < s.runs; ++run) {
-    const BFloat16Bits* base[bases];
-    for (int i = 0; i < bases; ++i) base[i] = row.runs[run] + (first + i * pixelsPerBase) * step;
-    for (int64_t pair = 0; pair < s.pairs; ++pair, weights += pairBlock) {
-      __m512bh block[blocks];
-      for (int b = 0; b < blocks; ++b) block[b] = weightsAt(weights + b * blockStride);
-#pragma GCC unroll 28
-      for (int p = 0; p < pixels; ++p) {
-        const __m512bh input = pairEverywhere(base[p / pixelsPerBase] + p % pixelsPerBase * step);
-        for (int b = 0; b < blocks; ++b) total[b][p] = _mm512_dpbf16_ps(total[b][p], block[b], input);
-      }
-      for (int i = 0; i < bases; ++i) base[i] += 2;
-    }
+  clear(total);
+  for (int64_t run = 0; run < s.runs; ++run, weights += s.pairs * pairBlock) {
+    addProducts(total, {row.runs[run] + first * s.pixelStep, s.pixelStep, 2}, {weights, blockStride}, s.pairs);
   }
   if constexpr (finished) {
     if (target.channels >= blocks * outBlock) {
@@ -86,39 +59,12 @@ void sumTile(const PixelSums& s, const PixelRow& row, int64_t first, const BFloa
 
 using SumTile = void (*)(const PixelSums& s, const PixelRow& row, int64_t first, const BFloat16Bits* weights, const Target& target);
 
-/// Pixels of the largest tile of one block of output channels; half as many of two.
-constexpr int largestTile = 28;
-
-/// sumTile by number of pixels.
-template <int blocks, bool finished>
-struct Tiles {
-  static constexpr int most = largestTile / blocks;
-  SumTile bySize[most + 1];
-  Tiles() { list<most>(); }
-
- private:
-  template <int pixels>
-  void list() {
-    if constexpr (pixels > 0) {
-      bySize[pixels] = sumTile<blocks, pixels, finished>;
-      list<pixels - 1>();
-    }
-  }
-};
-
-template <Activation activation>
-YOLOV9_INLINE __m512 activated(__m512 z) {
-  if constexpr (activation == Activation::silu) return _mm512_mul_ps(z, sigmoid<BFloat16Bits>(z));
-  if constexpr (activation == Activation::relu) return _mm512_max_ps(z, _mm512_setzero_ps());
-  return z;
-}
-
 /// Bias, activation and residual of the sums of one block of output channels, and rounding.
 template <Activation activation, typename Mask>
 void finishBlock(const float* sums, const float* bias, Pixels residual, Pixels y, int64_t count, Mask mask) {
   const __m512 added = bias ? loadLanes(bias, mask) : _mm512_setzero_ps();
   for (int64_t p = 0; p < count; ++p) {
-    __m512 value = activated<activation>(_mm512_add_ps(_mm512_loadu_ps(sums + p * outBlock), added));
+    __m512 value = activated<BFloat16Bits, activation>(_mm512_add_ps(_mm512_loadu_ps(sums + p * outBlock), added));
     if (residual.data) value = _mm512_add_ps(value, loadLanes(residual.data + p * residual.pixelStride, mask));
     storeLanes(y.data + p * y.pixelStride, value, mask);
   }
@@ -163,13 +109,13 @@ constexpr int64_t tilesOf(int64_t count, int64_t most) { return (count + most - 
 /// `blocks` blocks of output channels from `channel` on, in tiles as even as possible.
 template <int blocks, bool finished>
 void convolveBlocks(const PixelSums& s, const PixelRow& row, int64_t channel, Prefetch& prefetch) {
-  static const Tiles<blocks, finished> sumTiles;
+  static const ByNumber<SumTile, largestTile / blocks> sumTiles([](auto pixels) { return sumTile<blocks, pixels.value, finished>; });
   const BFloat16Bits* weights = s.weights + channel / outBlock * s.runs * s.pairs * pairBlock;
-  const int64_t tiles = tilesOf(row.count, sumTiles.most);
+  const int64_t tiles = tilesOf(row.count, largestTile / blocks);
   alignas(64) float sums[largestTile * outBlock];
   for (int64_t tile = 0; tile < tiles; ++tile) {
     const int64_t first = tile * row.count / tiles, pixels = (tile + 1) * row.count / tiles - first;
-    sumTiles.bySize[pixels](s, row, first, weights, {sums, offset(row.y, first, channel), s.outChannels - channel});
+    sumTiles[pixels](s, row, first, weights, {sums, offset(row.y, first, channel), s.outChannels - channel});
     prefetch.someMore();
     for (int b = 0; b < blocks && !finished; ++b) {
       const int64_t c = channel + b * outBlock;

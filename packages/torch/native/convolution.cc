@@ -206,7 +206,9 @@ class ConvolutionFunction : public torch::autograd::Function<ConvolutionFunction
     const std::vector<int64_t> g = context->saved_data["geometry"].toIntVector();
     const auto oneDnn = [&] { return convolutionFor(x, weight, g[4] != 0, {g[0], g[1], g[2], g[3]}); };
     variable_list result(7);
-    if (context->saved_data["inputGradient"].toBool()) result[0] = oneDnn()->inputGradient(dy, weight);
+    if (context->saved_data["inputGradient"].toBool()) {
+      result[0] = suitsBFloat16InputGradient(x, weight, g[0], g[1], g[2], g[3]) ? inputGradientBFloat16(x, dy, weight) : oneDnn()->inputGradient(dy, weight);
+    }
     if (g[4] == 0 && suitsWeightGradient(x, weight, g[0], g[1], g[2], g[3])) {
       result[1] = weightGradient(x, dy, weight, g[0]);
     } else {

@@ -2,15 +2,13 @@
 // one channel. Pixels are therefore packed two by two first, dy and x alike; then everything is one instruction repeated.
 #include "weight-gradient-strip.h"
 
-#include "avx512.h"
+#include "pair-products.h"
 
 namespace bridge {
 
 #if defined(YOLOV9_AVX512)
 
 namespace {
-
-constexpr int64_t blockOfPairs = 2 * channelBlock;
 
 /// Sixteen channels of a pixel in the low halves of 32-bit lanes; zero for a pixel outside the image.
 YOLOV9_INLINE __m512i pixelLanes(const BFloat16Bits* pixel, __mmask16 mask) {
@@ -37,7 +35,7 @@ void packRow(const BFloat16Bits* row, int64_t width, int64_t channels, const Col
     const bool two = channels - c >= 2 * channelBlock;
     const __mmask16 mask = channels - c >= channelBlock ? 0xffff : firstLanes(channels - c);
     BFloat16Bits* to = packed + c / channelBlock * blockStride;
-    for (int64_t pair = 0; pair < pairs.count; ++pair, to += blockOfPairs) {
+    for (int64_t pair = 0; pair < pairs.count; ++pair, to += pairBlock) {
       const int64_t column = pairs.start + 2 * pair * stride;
       const auto pixel = [&](int64_t at) { return row && at >= 0 && at < width ? row + at * channels + c : nullptr; };
       if (two) {
@@ -51,84 +49,19 @@ void packRow(const BFloat16Bits* row, int64_t width, int64_t channels, const Col
   }
 }
 
-YOLOV9_INLINE __m512bh pairsAt(const BFloat16Bits* at) { return reinterpret_cast<__m512bh>(_mm512_loadu_si512(at)); }
-YOLOV9_INLINE __m512bh pairEverywhere(const BFloat16Bits* at) {
-  int32_t pair;
-  std::memcpy(&pair, at, sizeof pair);
-  return reinterpret_cast<__m512bh>(_mm512_set1_epi32(pair));
-}
-
-/// sums[o][i] += Σ dy · x for `outBlocks` blocks of output channels and `inChannels` input channels, over rows of pairs.
-template <int outBlocks, int inChannels>
-void addProducts(const BFloat16Bits* dy, int64_t dyBlockStride, const BFloat16Bits* x, int64_t xRowStride, int64_t rows, int64_t pairs,
-                 float* sums, int64_t sumBlockStride, bool fresh) {
-  __m512 total[outBlocks][inChannels];
-  for (int o = 0; o < outBlocks; ++o) {
-    for (int i = 0; i < inChannels; ++i) {
-      total[o][i] = fresh ? _mm512_setzero_ps() : _mm512_loadu_ps(sums + o * sumBlockStride + i * channelBlock);
-    }
-  }
-  for (int64_t row = 0; row < rows; ++row, dy += pairs * blockOfPairs, x += xRowStride) {
-    for (int64_t pair = 0; pair < pairs; ++pair) {
-      __m512bh gradients[outBlocks];
-      for (int o = 0; o < outBlocks; ++o) gradients[o] = pairsAt(dy + o * dyBlockStride + pair * blockOfPairs);
-#pragma GCC unroll 16
-      for (int i = 0; i < inChannels; ++i) {
-        const __m512bh input = pairEverywhere(x + pair * blockOfPairs + 2 * i);
-        for (int o = 0; o < outBlocks; ++o) total[o][i] = _mm512_dpbf16_ps(total[o][i], gradients[o], input);
-      }
-    }
-  }
-  for (int o = 0; o < outBlocks; ++o) {
-    for (int i = 0; i < inChannels; ++i) _mm512_storeu_ps(sums + o * sumBlockStride + i * channelBlock, total[o][i]);
-  }
-}
-
-/// Where the packed rows of one kind lie.
-struct Packed {
-  const BFloat16Bits* memory;
-  int64_t rowStride, blockStride;
-};
-
-void addTap(const Strip& s, const Packed& dy, const Packed& x, int64_t inputRow, int64_t pairOffset, float* sums) {
-  const int64_t sumBlockStride = s.inChannels * channelBlock, outBlocks = blocksOf(s.outChannels);
-  for (int64_t i = 0; i < s.inChannels;) {
-    const BFloat16Bits* from = x.memory + i / channelBlock * x.blockStride + inputRow * x.rowStride + pairOffset * blockOfPairs + i % channelBlock * 2;
-    const bool sixteen = i % channelBlock == 0 && s.inChannels - i >= 16;
-    for (int64_t o = 0; o < outBlocks;) {
-      const bool two = outBlocks - o >= 2;
-      const BFloat16Bits* gradients = dy.memory + o * dy.blockStride;
-      const auto add = [&](auto kernel, int64_t first) {
-        kernel(gradients, dy.blockStride, from + 2 * first, s.stride * x.rowStride, s.rows, s.pairs(), sums + o * sumBlockStride + (i + first) * channelBlock,
-               sumBlockStride, s.fresh);
-      };
-      if (two) {
-        add(addProducts<2, 8>, 0);
-        if (sixteen) add(addProducts<2, 8>, 8);
-      } else if (sixteen) {
-        add(addProducts<1, 16>, 0);
-      } else {
-        add(addProducts<1, 8>, 0);
-      }
-      o += two ? 2 : 1;
-    }
-    i += sixteen ? 16 : 8;
-  }
-}
-
 void addStrip(const Strip& s, BFloat16Bits* packed, float* sums) {
-  const int64_t outBlocks = blocksOf(s.outChannels), inBlocks = blocksOf(s.inChannels), dyRow = s.pairs() * blockOfPairs;
-  const Packed dy{packed, dyRow, s.rows * dyRow};
+  const int64_t outBlocks = blocksOf(s.outChannels), inBlocks = blocksOf(s.inChannels), dyRow = s.pairs() * pairBlock;
+  const PackedRows dy{packed, dyRow, s.rows * dyRow, s.outChannels};
   for (int64_t row = 0; row < s.rows; ++row) {
     const BFloat16Bits* pixels = s.dy + (s.first + row) * s.width * s.outChannels;
     packRow(pixels, s.width, s.outChannels, {0, s.pairs()}, 1, packed + row * dyRow, dy.blockStride);
   }
   packed += outBlocks * dy.blockStride;
-  Packed x[3];
+  PackedRows x[3];
   for (int64_t i = 0; i < s.pairings(); ++i) {
     const ColumnPairs pairs = s.pairing(i);
-    const int64_t xRow = pairs.count * blockOfPairs;
-    x[i] = {packed, xRow, s.inputRows() * xRow};
+    const int64_t xRow = pairs.count * pairBlock;
+    x[i] = {packed, xRow, s.inputRows() * xRow, s.inChannels};
     for (int64_t row = 0; row < s.inputRows(); ++row) {
       const int64_t y = s.first * s.stride + row - s.margin();
       const BFloat16Bits* pixels = y >= 0 && y < s.inHeight ? s.x + y * s.inWidth * s.inChannels : nullptr;
@@ -138,7 +71,12 @@ void addStrip(const Strip& s, BFloat16Bits* packed, float* sums) {
   }
   const int64_t tapSize = outBlocks * s.inChannels * channelBlock;
   for (int64_t kh = 0; kh < s.kernel; ++kh) {
-    for (int64_t kw = 0; kw < s.kernel; ++kw, sums += tapSize) addTap(s, dy, x[s.pairingOf(kw)], kh, s.offsetOf(kw), sums);
+    for (int64_t kw = 0; kw < s.kernel; ++kw, sums += tapSize) {
+      PackedRows seen = x[s.pairingOf(kw)];
+      seen.data += kh * seen.rowStride + s.offsetOf(kw) * pairBlock;
+      seen.rowStride *= s.stride;
+      addPairProducts(dy, seen, {s.rows, s.pairs()}, sums, s.fresh);
+    }
   }
 }
 

@@ -5,7 +5,9 @@
 
 #include <vector>
 
+#include "bfloat16-convolution.h"
 #include "weight-gradient-strip.h"
+#include "winograd.h"
 
 namespace bridge {
 
@@ -23,23 +25,42 @@ int64_t rowsPerStrip(Strip strip) {
   return std::min(std::max<int64_t>(wanted, 1), strip.height);
 }
 
+const WeightGradientKernels* kernels() {
+  static const WeightGradientKernels* const table = avx512WeightGradient();
+  return table;
+}
+
 }  // namespace
 
+at::Tensor collectTaps(const float* sums, int64_t threads, int64_t threadStride, const at::Tensor& weight) {
+  const int64_t outChannels = weight.size(0), inChannels = weight.size(1), kernel = weight.size(2), outBlocks = blocksOf(outChannels);
+  const int64_t outStride = weight.stride(0), inStride = weight.stride(1);
+  at::Tensor dw = at::empty_strided(weight.sizes(), weight.strides(), at::TensorOptions().dtype(at::kFloat));
+  at::parallel_for(0, kernel * kernel * outBlocks, 1, [&](int64_t from, int64_t to) {
+    for (int64_t block = from; block < to; ++block) {
+      const int64_t tap = block / outBlocks, firstOut = block % outBlocks * channelBlock;
+      kernels()->addUp({sums + block * inChannels * channelBlock, threads, threadStride, inChannels, std::min(channelBlock, outChannels - firstOut),
+                        dw.data_ptr<float>() + tap / kernel * weight.stride(2) + tap % kernel * weight.stride(3) + firstOut * outStride, outStride, inStride});
+    }
+  });
+  return dw;
+}
+
 bool suitsWeightGradient(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t dilation, int64_t groups) {
-  static const bool supported = avx512WeightGradient() != nullptr;
   const int64_t kernel = weight.size(2);
-  return supported && x.scalar_type() == at::kBFloat16 && groups == 1 && (stride == 1 || (stride == 2 && kernel == 3)) && dilation == 1 &&
+  return kernels() && x.scalar_type() == at::kBFloat16 && groups == 1 && (stride == 1 || (stride == 2 && kernel == 3)) && dilation == 1 &&
          kernel == weight.size(3) && (kernel == 1 || kernel == 3) && padding == kernel / 2 && weight.size(1) % 8 == 0;
 }
 
 at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight, int64_t stride) {
-  static const WeightGradientKernels* kernels = avx512WeightGradient();
-  const int64_t batch = x.size(0), outChannels = weight.size(0), inChannels = weight.size(1), kernel = weight.size(2), taps = kernel * kernel;
+  const ConvolutionShape shape = convolutionShape(x, weight, stride);
+  if (suitsWinograd(shape)) return winogradWeightGradient(shape, pixelsOf(x), pixelsOf(dy), weight);
+  const int64_t batch = x.size(0), outChannels = weight.size(0), inChannels = weight.size(1), kernel = weight.size(2);
   Strip whole{nullptr, nullptr, x.size(2), x.size(3), dy.size(2), dy.size(3), inChannels, outChannels, kernel, stride, 0, 0, false};
   whole.rows = rowsPerStrip(whole);
   const int64_t strips = (whole.height + whole.rows - 1) / whole.rows, tasks = batch * strips;
-  const int64_t threads = std::min<int64_t>(at::get_num_threads(), tasks), outBlocks = blocksOf(outChannels);
-  const int64_t tapSize = outBlocks * inChannels * channelBlock, sumSize = taps * tapSize;
+  const int64_t threads = std::min<int64_t>(at::get_num_threads(), tasks);
+  const int64_t sumSize = kernel * kernel * blocksOf(outChannels) * inChannels * channelBlock;
   const auto floats = at::TensorOptions().dtype(at::kFloat);
   const at::Tensor sums = at::empty({threads, sumSize}, floats);
   const at::Tensor packed = at::empty({threads, whole.packedSize()}, at::TensorOptions().dtype(at::kBFloat16));
@@ -56,21 +77,12 @@ at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& dy, const at::T
         strip.first = task % strips * whole.rows;
         strip.rows = std::min(whole.rows, whole.height - strip.first);
         strip.fresh = task == first;
-        kernels->addStrip(strip, static_cast<BFloat16Bits*>(packed.data_ptr()) + thread * whole.packedSize(), sums.data_ptr<float>() + thread * sumSize);
+        kernels()->addStrip(strip, static_cast<BFloat16Bits*>(packed.data_ptr()) + thread * whole.packedSize(), sums.data_ptr<float>() + thread * sumSize);
       }
     }
   });
 
-  at::Tensor dw = at::empty_strided(weight.sizes(), weight.strides(), floats);
-  const int64_t outStride = weight.stride(0), inStride = weight.stride(1);
-  at::parallel_for(0, taps * outBlocks, 1, [&](int64_t from, int64_t to) {
-    for (int64_t block = from; block < to; ++block) {
-      const int64_t tap = block / outBlocks, firstOut = block % outBlocks * channelBlock;
-      kernels->addUp({sums.data_ptr<float>() + block * inChannels * channelBlock, threads, sumSize, inChannels, std::min(channelBlock, outChannels - firstOut),
-                      dw.data_ptr<float>() + tap / kernel * weight.stride(2) + tap % kernel * weight.stride(3) + firstOut * outStride, outStride, inStride});
-    }
-  });
-  return dw;
+  return collectTaps(sums.data_ptr<float>(), threads, sumSize, weight);
 }
 
 }  // namespace bridge

@@ -16,4 +16,8 @@ bool suitsWeightGradient(const at::Tensor& x, const at::Tensor& weight, int64_t 
 /// @returns float32 in the layout of `weight`
 at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight, int64_t stride);
 
+/// Adds what the threads found, `threadStride` apart: sums[tap][block of output channels][input channel][16].
+/// @returns float32 in the layout of `weight`
+at::Tensor collectTaps(const float* sums, int64_t threads, int64_t threadStride, const at::Tensor& weight);
+
 }  // namespace bridge

@@ -32,18 +32,22 @@ const IMAGE_BYTES = 3 * HEIGHT * WIDTH;
 /** All that plans know: slices, a residual, concatenated features that others read too, groups, pooling, smoothing and enlarging. */
 class Network {
   readonly stem = new Conv2d(3, 16, 3, { padding: 1, stride: 2, bias: true });
-  readonly split = new Conv2d(16, 24, 1, { bias: true });
-  readonly inner = new Conv2d(12, 12, 3, { padding: 1, bias: true });
-  readonly grouped = new Conv2d(36, 16, 3, { padding: 1, groups: 4, bias: true });
+  readonly split: Conv2d;
+  readonly inner: Conv2d;
+  readonly grouped: Conv2d;
   readonly fine = new Conv2d(64, CHANNELS, 1, { bias: true });
-  readonly coarse = new Conv2d(36, CHANNELS, 3, { padding: 1 });
+  readonly coarse: Conv2d;
   readonly centres = ones([2, ANCHORS]).keep();
   readonly strides = ones([1, ANCHORS]).keep();
   readonly dtype: DType;
 
-  constructor(dtype: DType) {
+  constructor(dtype: DType, channels = 12) {
     manualSeed(4);
     this.dtype = dtype;
+    this.split = new Conv2d(16, 2 * channels, 1, { bias: true });
+    this.inner = new Conv2d(channels, channels, 3, { padding: 1, bias: true });
+    this.grouped = new Conv2d(3 * channels, 16, 3, { padding: 1, groups: 4, bias: true });
+    this.coarse = new Conv2d(3 * channels, CHANNELS, 3, { padding: 1 });
   }
 
   readonly predict = (images: Tensor): Tensor => {
@@ -92,8 +96,10 @@ const dtypes: DType[] = cpuMultipliesBfloat16() ? ["float32", "bfloat16"] : ["fl
 describe.each(dtypes)("a plan in %s", (dtype) => {
   const tolerance = dtype === "float32" ? 1e-5 : 2e-2;
 
-  it.each([1, 2, 3])("computes what the operators compute, %i pictures at once", (batch) => {
-    const network = new Network(dtype);
+  const sizes = [12, 32].flatMap((channels) => [1, 2, 3].map((batch) => ({ channels, batch })));
+  it.each(sizes)("computes what the operators compute: $batch pictures at once, $channels channels", (size) => {
+    const { channels, batch } = size;
+    const network = new Network(dtype, channels);
     const images = picture(batch, 0);
     using plan = network.record(batch)!;
     expect(plan.shape).toEqual([batch, 4 + CLASSES, ANCHORS]);

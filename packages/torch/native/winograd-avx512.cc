@@ -1,0 +1,365 @@
+// The tiles of winograd-tiles.h: transforms of sixteen channels at once, and between them a matrix product for each position.
+#include "winograd-tiles.h"
+
+#include "activation-lanes.h"
+#include "pair-products.h"
+
+namespace bridge {
+
+#if defined(YOLOV9_AVX512)
+
+namespace {
+
+/// Bᵀ d
+YOLOV9_INLINE void transformInput(const __m512 (&d)[4], __m512 (&t)[4]) {
+  t[0] = _mm512_sub_ps(d[0], d[2]);
+  t[1] = _mm512_add_ps(d[1], d[2]);
+  t[2] = _mm512_sub_ps(d[2], d[1]);
+  t[3] = _mm512_sub_ps(d[1], d[3]);
+}
+
+/// Aᵀ m
+YOLOV9_INLINE void transformSums(const __m512 (&m)[4], __m512& first, __m512& second) {
+  first = _mm512_add_ps(_mm512_add_ps(m[0], m[1]), m[2]);
+  second = _mm512_sub_ps(_mm512_sub_ps(m[1], m[2]), m[3]);
+}
+
+/// A y
+YOLOV9_INLINE void transformGradient(__m512 first, __m512 second, __m512 (&t)[4]) {
+  t[0] = first;
+  t[1] = _mm512_add_ps(first, second);
+  t[2] = _mm512_sub_ps(first, second);
+  t[3] = _mm512_sub_ps(_mm512_setzero_ps(), second);
+}
+
+/// G g
+YOLOV9_INLINE void transformKernel(const __m512 (&g)[3], __m512 (&u)[4]) {
+  const __m512 half = lanesOf(0.5f), outer = _mm512_mul_ps(half, _mm512_add_ps(g[0], g[2])), inner = _mm512_mul_ps(half, g[1]);
+  u[0] = g[0];
+  u[1] = _mm512_add_ps(outer, inner);
+  u[2] = _mm512_sub_ps(outer, inner);
+  u[3] = g[2];
+}
+
+/// Gᵀ u
+YOLOV9_INLINE void transformProducts(const __m512 (&u)[4], __m512 (&g)[3]) {
+  const __m512 half = lanesOf(0.5f), sum = _mm512_mul_ps(half, _mm512_add_ps(u[1], u[2]));
+  g[0] = _mm512_add_ps(u[0], sum);
+  g[1] = _mm512_mul_ps(half, _mm512_sub_ps(u[1], u[2]));
+  g[2] = _mm512_add_ps(sum, u[3]);
+}
+
+/// Reads sixteen channels of the columns of up to four rows of pixels, zero outside the image.
+class Columns {
+ public:
+  Columns(const TileRows& x, int64_t tileRow, int64_t firstRow, int rows, int64_t channel) : width_(x.width) {
+    for (int i = 0; i < rows; ++i) {
+      const BFloat16Bits* row = x.row(tileRow, firstRow + i);
+      pixels_[i] = row ? row + channel : zeros;
+      step_[i] = row ? x.pixels.pixelStride : 0;
+    }
+  }
+
+  template <int rows>
+  YOLOV9_INLINE void read(const Columns& columns, int64_t column, __m512 (&d)[rows]) {
+    if (column < 0 || column >= columns.width_) {
+      for (int i = 0; i < rows; ++i) d[i] = _mm512_setzero_ps();
+    } else {
+      for (int i = 0; i < rows; ++i) d[i] = loadLanes(columns.pixels_[i] + column * columns.step_[i], AllLanes{});
+    }
+  }
+
+ private:
+  static constexpr BFloat16Bits zeros[lanes] = {};
+  const BFloat16Bits* pixels_[4];
+  int64_t step_[4], width_;
+};
+
+/// A column of Bᵀ d.
+YOLOV9_INLINE void inputColumn(const Columns& columns, int64_t column, __m512 (&t)[4]) {
+  __m512 d[4];
+  Columns::read(columns, column, d);
+  transformInput(d, t);
+}
+
+/// Element (i, ·) of Bᵀ d B from columns of Bᵀ d.
+YOLOV9_INLINE void inputRow(const __m512 (*t)[4], int i, __m512 (&v)[4]) {
+  const __m512 row[4] = {t[0][i], t[1][i], t[2][i], t[3][i]};
+  transformInput(row, v);
+}
+
+/// Bᵀ d B of every tile: to[position][tile][channel]
+void transformInputs(const TileRows& x, BFloat16Bits* to, int64_t positionStride) {
+  for (int64_t row = 0; row < x.count; ++row) {
+    for (int64_t channel = 0; channel < x.channels; channel += lanes) {
+      const Columns columns(x, row, -1, 4, channel);
+      BFloat16Bits* tile = to + row * x.across() * x.channels + channel;
+      __m512 t[4][4];
+      inputColumn(columns, -1, t[0]);
+      inputColumn(columns, 0, t[1]);
+      for (int64_t column = 0; column < x.width; column += 2, tile += x.channels) {
+        inputColumn(columns, column + 1, t[2]);
+        inputColumn(columns, column + 2, t[3]);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+          __m512 v[4];
+          inputRow(t, i, v);
+          for (int j = 0; j < 4; ++j) storeLanes(tile + (4 * i + j) * positionStride, v[j], AllLanes{});
+          t[0][i] = t[2][i];
+          t[1][i] = t[3][i];
+        }
+      }
+    }
+  }
+}
+
+/// sums[tile][16 · blocks] of some tiles at one position
+template <int blocks, int tiles>
+void multiply(PairInputs x, PairBlocks weights, int64_t pairs, float* sums) {
+  __m512 total[blocks][tiles];
+  clear(total);
+  addProducts(total, x, weights, pairs);
+#pragma GCC unroll 28
+  for (int i = 0; i < tiles; ++i) {
+    for (int b = 0; b < blocks; ++b) _mm512_storeu_ps(sums + (i * blocks + b) * lanes, total[b][i]);
+  }
+}
+
+using Multiply = void (*)(PairInputs x, PairBlocks weights, int64_t pairs, float* sums);
+
+/// The products of all tiles with one or two blocks of output channels.
+template <int blocks>
+void multiplyTiles(const TileRows& x, const TileMemory& memory, int64_t inputStride, PairBlocks weights, int64_t weightStride, int64_t sumStride) {
+  static const ByNumber<Multiply, largestTile / blocks> multiplied([](auto tiles) { return multiply<blocks, tiles.value>; });
+  constexpr int64_t most = largestTile / blocks;
+  const int64_t tiles = x.tiles(), parts = (tiles + most - 1) / most;
+  for (int64_t position = 0; position < tilePositions; ++position, weights.data += weightStride) {
+    for (int64_t part = 0; part < parts; ++part) {
+      const int64_t first = part * tiles / parts, count = (part + 1) * tiles / parts - first;
+      multiplied[count]({memory.inputs + position * inputStride + first * x.channels, x.channels, 2}, weights, x.channels / 2,
+                        memory.sums + position * sumStride + first * blocks * lanes);
+    }
+  }
+}
+
+YOLOV9_INLINE BFloat16Bits* at(const TileRows& rows, int64_t tileRow, int64_t offset, int64_t channel) {
+  BFloat16Bits* row = rows.row(tileRow, offset);
+  return row ? row + channel : nullptr;
+}
+
+/// Aᵀ m A of every tile, and what follows; sums[position][tile · tileStride + lane], y's channels from `channel` on
+template <Activation activation>
+void finishTiles(const TileSums& s, const float* sums, int64_t positionStride, int64_t tileStride, const TileRows& residual, const TileRows& y, int64_t channel) {
+  const __m512 bias = s.bias ? _mm512_loadu_ps(s.bias + channel) : _mm512_setzero_ps();
+  for (int64_t row = 0; row < y.count; ++row) {
+    BFloat16Bits* const to[2] = {at(y, row, 0, channel), at(y, row, 1, channel)};
+    const BFloat16Bits* const added[2] = {at(residual, row, 0, channel), at(residual, row, 1, channel)};
+    const auto finish = [&](__m512 sum, int i, int64_t column) {
+      __m512 value = activated<BFloat16Bits, activation>(_mm512_add_ps(sum, bias));
+      if (added[i]) value = _mm512_add_ps(value, loadLanes(added[i] + column * residual.pixels.pixelStride, AllLanes{}));
+      storeLanes(to[i] + column * y.pixels.pixelStride, value, AllLanes{});
+    };
+    for (int64_t column = 0; column < y.width; column += 2, sums += tileStride) {
+      __m512 t[2][4];
+#pragma GCC unroll 4
+      for (int j = 0; j < 4; ++j) {
+        __m512 m[4];
+        for (int i = 0; i < 4; ++i) m[i] = _mm512_loadu_ps(sums + (4 * i + j) * positionStride);
+        transformSums(m, t[0][j], t[1][j]);
+      }
+#pragma GCC unroll 2
+      for (int i = 0; i < 2; ++i) {
+        if (!to[i]) continue;
+        __m512 left, right;
+        transformSums(t[i], left, right);
+        finish(left, i, column);
+        if (column + 1 < y.width) finish(right, i, column + 1);
+      }
+    }
+  }
+}
+
+void convolve(const TileSums& s, const TileRows& x, const TileRows& residual, const TileRows& y, const TileMemory& memory) {
+  const int64_t inputStride = x.tiles() * x.channels + positionGap, blockSize = x.channels / 2 * pairBlock;
+  transformInputs(x, memory.inputs, inputStride);
+  const auto finish = s.activation == Activation::silu   ? finishTiles<Activation::silu>
+                      : s.activation == Activation::relu ? finishTiles<Activation::relu>
+                                                         : finishTiles<Activation::identity>;
+  for (int64_t channel = 0; channel < y.channels;) {
+    const int64_t blocks = y.channels - channel > lanes ? 2 : 1, sumStride = x.tiles() * blocks * lanes + positionGap;
+    (blocks == 2 ? multiplyTiles<2> : multiplyTiles<1>)(x, memory, inputStride, {s.weights + channel / lanes * blockSize, blockSize},
+                                                        y.channels / lanes * blockSize, sumStride);
+    for (int64_t block = 0; block < blocks; ++block, channel += lanes) {
+      finish(s, memory.sums + block * lanes, sumStride, blocks * lanes, residual, y, channel);
+    }
+  }
+}
+
+YOLOV9_INLINE __m512 stridedLanes(const float* at, int64_t stride) {
+  if (stride == 1) return _mm512_loadu_ps(at);
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  return _mm512_i32gather_ps(_mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int32_t>(stride))), at, sizeof(float));
+}
+
+/// G g Gᵀ of sixteen kernels, `stride` apart: u[4 · row + column]
+YOLOV9_INLINE void transformKernels(const WeightLayout& l, const float* kernel, int64_t stride, __m512 (&u)[tilePositions]) {
+  __m512 columns[3][4];
+#pragma GCC unroll 3
+  for (int j = 0; j < 3; ++j) {
+    __m512 g[3];
+    for (int i = 0; i < 3; ++i) g[i] = stridedLanes(kernel + i * l.rowStride + j * l.columnStride, stride);
+    transformKernel(g, columns[j]);
+  }
+#pragma GCC unroll 4
+  for (int i = 0; i < 4; ++i) {
+    const __m512 g[3] = {columns[0][i], columns[1][i], columns[2][i]};
+    __m512 row[4];
+    transformKernel(g, row);
+    for (int j = 0; j < 4; ++j) u[4 * i + j] = row[j];
+  }
+}
+
+/// Lanes are output channels: two input channels interleaved make a pair.
+void packAcross(const WeightLayout& l, const float* kernels, BFloat16Bits* packed, int64_t positionStride) {
+  for (int64_t i = 0; i < l.inChannels; i += 2, packed += pairBlock) {
+    __m512 first[tilePositions], second[tilePositions];
+    transformKernels(l, kernels + i * l.inStride, l.outStride, first);
+    transformKernels(l, kernels + (i + 1) * l.inStride, l.outStride, second);
+#pragma GCC unroll 16
+    for (int position = 0; position < tilePositions; ++position) {
+      _mm512_storeu_si512(packed + position * positionStride, interleaved(first[position], second[position]));
+    }
+  }
+}
+
+/// Lanes are input channels, pairs of them already: sixteen output channels are transposed.
+void packAlong(const WeightLayout& l, const float* kernels, BFloat16Bits* packed, int64_t positionStride) {
+  alignas(64) BFloat16Bits rows[tilePositions][lanes][pairBlock];
+  for (int64_t i = 0; i < l.inChannels; i += 2 * lanes) {
+    const int64_t count = l.inChannels - i < 2 * lanes ? lanes : 2 * lanes;
+    for (int o = 0; o < lanes; ++o) {
+      for (int64_t c = 0; c < count; c += lanes) {
+        __m512 u[tilePositions];
+        transformKernels(l, kernels + o * l.outStride + (i + c) * l.inStride, l.inStride, u);
+#pragma GCC unroll 16
+        for (int position = 0; position < tilePositions; ++position) storeLanes(rows[position][o] + c, u[position], AllLanes{});
+      }
+    }
+    for (int position = 0; position < tilePositions; ++position) {
+      __m512i pairs[lanes];
+#pragma GCC unroll 16
+      for (int o = 0; o < lanes; ++o) pairs[o] = _mm512_load_si512(rows[position][o]);
+      transpose(pairs);
+      BFloat16Bits* to = packed + position * positionStride + i / 2 * pairBlock;
+      for (int pair = 0; pair < count / 2; ++pair) _mm512_storeu_si512(to + pair * pairBlock, pairs[pair]);
+    }
+  }
+}
+
+void packBlock(const WeightLayout& l, int64_t block, BFloat16Bits* packed) {
+  const int64_t blockSize = l.inChannels / 2 * pairBlock, positionStride = l.outChannels / lanes * blockSize;
+  const auto pack = l.outStride < l.inStride ? packAcross : packAlong;
+  pack(l, l.weights + block * lanes * l.outStride, packed + block * blockSize, positionStride);
+}
+
+/// Bᵀ d B of every two neighbouring tiles: to[position][block of channels][pair][16][2]
+void pairInputs(const TileRows& x, BFloat16Bits* to, int64_t positionStride) {
+  const int64_t pairs = x.pairs() / x.count;
+  for (int64_t row = 0; row < x.count; ++row) {
+    for (int64_t channel = 0; channel < x.channels; channel += lanes) {
+      const Columns columns(x, row, -1, 4, channel);
+      BFloat16Bits* pair = to + (channel / lanes * x.count + row) * pairs * pairBlock;
+      __m512 t[6][4];
+      inputColumn(columns, -1, t[0]);
+      inputColumn(columns, 0, t[1]);
+      for (int64_t column = 0; column < x.width; column += 4, pair += pairBlock) {
+        for (int j = 2; j < 6; ++j) inputColumn(columns, column + j - 1, t[j]);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+          __m512 first[4], second[4];
+          inputRow(t, i, first);
+          inputRow(t + 2, i, second);
+          for (int j = 0; j < 4; ++j) _mm512_storeu_si512(pair + (4 * i + j) * positionStride, interleaved(first[j], second[j]));
+          t[0][i] = t[4][i];
+          t[1][i] = t[5][i];
+        }
+      }
+    }
+  }
+}
+
+/// Column j of A ∂y Aᵀ's rows: A of a column of two outputs.
+YOLOV9_INLINE void gradientColumn(const Columns& columns, int64_t column, __m512 (&t)[4]) {
+  __m512 d[2];
+  Columns::read(columns, column, d);
+  transformGradient(d[0], d[1], t);
+}
+
+/// A ∂y Aᵀ of every two neighbouring tiles, laid out as pairInputs does.
+void pairGradients(const TileRows& dy, BFloat16Bits* to, int64_t positionStride) {
+  const int64_t pairs = dy.pairs() / dy.count;
+  for (int64_t row = 0; row < dy.count; ++row) {
+    for (int64_t channel = 0; channel < dy.channels; channel += lanes) {
+      const Columns columns(dy, row, 0, 2, channel);
+      BFloat16Bits* pair = to + (channel / lanes * dy.count + row) * pairs * pairBlock;
+      for (int64_t column = 0; column < dy.width; column += 4, pair += pairBlock) {
+        __m512 t[4][4];
+        for (int j = 0; j < 4; ++j) gradientColumn(columns, column + j, t[j]);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i) {
+          __m512 first[4], second[4];
+          transformGradient(t[0][i], t[1][i], first);
+          transformGradient(t[2][i], t[3][i], second);
+          for (int j = 0; j < 4; ++j) _mm512_storeu_si512(pair + (4 * i + j) * positionStride, interleaved(first[j], second[j]));
+        }
+      }
+    }
+  }
+}
+
+void addGradient(const TileRows& x, const TileRows& dy, BFloat16Bits* xPairs, BFloat16Bits* dyPairs, float* sums, bool fresh) {
+  const int64_t xStride = TilePairs::size(x) / tilePositions, dyStride = TilePairs::size(dy) / tilePositions, blockStride = x.pairs() * pairBlock;
+  pairInputs(x, xPairs, xStride);
+  pairGradients(dy, dyPairs, dyStride);
+  for (int64_t position = 0; position < tilePositions; ++position, sums += dy.channels * x.channels) {
+    addPairProducts({dyPairs + position * dyStride, 0, blockStride, dy.channels}, {xPairs + position * xStride, 0, blockStride, x.channels}, {1, x.pairs()}, sums, fresh);
+  }
+}
+
+void finishGradient(float* sums, int64_t threads, int64_t threadStride, int64_t positionStride, int64_t first, int64_t count) {
+  for (float* at = sums + first * lanes; count > 0; --count, at += lanes) {
+    __m512 columns[4][3];
+#pragma GCC unroll 4
+    for (int j = 0; j < 4; ++j) {
+      __m512 u[4];
+#pragma GCC unroll 4
+      for (int i = 0; i < 4; ++i) {
+        const float* found = at + (4 * i + j) * positionStride;
+        u[i] = _mm512_loadu_ps(found);
+        for (int64_t thread = 1; thread < threads; ++thread) u[i] = _mm512_add_ps(u[i], _mm512_loadu_ps(found + thread * threadStride));
+      }
+      transformProducts(u, columns[j]);
+    }
+#pragma GCC unroll 3
+    for (int i = 0; i < 3; ++i) {
+      const __m512 u[4] = {columns[0][i], columns[1][i], columns[2][i], columns[3][i]};
+      __m512 g[3];
+      transformProducts(u, g);
+      for (int j = 0; j < 3; ++j) _mm512_storeu_ps(at + (3 * i + j) * positionStride, g[j]);
+    }
+  }
+}
+
+constexpr WinogradKernels kernels{convolve, packBlock, addGradient, finishGradient};
+
+}  // namespace
+
+const WinogradKernels* avx512Winograd() { return hasAvx512BFloat16() ? &kernels : nullptr; }
+
+#else
+
+const WinogradKernels* avx512Winograd() { return nullptr; }
+
+#endif
+
+}  // namespace bridge
