@@ -161,7 +161,10 @@ void stepWithOperators(const Moved& moved, const SgdSettings<double>& s, bool ne
 template <typename T>
 void stepWithKernel(const Moved& moved, const SgdSettings<double>& settings, bool nesterov) {
   const SgdSettings<T> s = settings.as<T>();
-  overChunks(chunksOf(moved.parameters), [&](int64_t, const Chunk& chunk) {
+  std::vector<Chunk> chunks = chunksOf(moved.parameters);
+  // From the last to the first: gradients that the norm was made of last are still in the cache.
+  std::reverse(chunks.begin(), chunks.end());
+  overChunks(chunks, [&](int64_t, const Chunk& chunk) {
     T* parameter = at<T>(moved.parameters, chunk);
     const T* gradient = at<T>(moved.gradients, chunk);
     T* momentum = at<T>(moved.momenta, chunk);

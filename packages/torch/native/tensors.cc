@@ -61,6 +61,25 @@ napi_value toBytes(napi_env env, const Arguments& arguments) {
   return buffer;
 }
 
+/// lend(tensor) → ArrayBuffer of the tensor's own memory, to be given to takeBack while the tensor lives; null where its elements are not
+/// on the CPU one after another.
+napi_value lend(napi_env env, const Arguments& arguments) {
+  const at::Tensor& tensor = unwrap(env, arguments[0]);
+  napi_value buffer;
+  if (!tensor.is_cpu() || !tensor.is_contiguous() || tensor.nbytes() == 0) {
+    check(env, napi_get_null(env, &buffer));
+  } else {
+    check(env, napi_create_external_arraybuffer(env, tensor.data_ptr(), tensor.nbytes(), nullptr, nullptr, &buffer));
+  }
+  return buffer;
+}
+
+/// takeBack(buffer): from now on it is empty.
+napi_value takeBack(napi_env env, const Arguments& arguments) {
+  check(env, napi_detach_arraybuffer(env, arguments[0]));
+  return undefined(env);
+}
+
 napi_value shape(napi_env env, const Arguments& arguments) {
   const auto sizes = unwrap(env, arguments[0]).sizes();
   napi_value array;
@@ -198,6 +217,8 @@ napi_value capabilities(napi_env env, const Arguments&) {
 void defineTensorFunctions(napi_env env, napi_value exports) {
   define<fromBytes>(env, exports, "fromBytes");
   define<toBytes>(env, exports, "toBytes");
+  define<lend>(env, exports, "lend");
+  define<takeBack>(env, exports, "takeBack");
   define<shape>(env, exports, "shape");
   define<dtype>(env, exports, "dtype");
   define<device>(env, exports, "device");

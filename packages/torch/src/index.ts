@@ -43,6 +43,7 @@ export { batchNormActivation, type NormalisedInput } from "./nn/batch-norm-activ
 export { concatFeatures, enlarge, fanOut, smooth, unitImages } from "./nn/features.js";
 export { decodeLevels, expectation, flattenLevels, type HeadChannels } from "./nn/levels.js";
 export { Plan, recordPlan } from "./plan/plan.js";
+export { boxLossSums, crossEntropySum, hasLossKernels, type LearningAnchors } from "./nn/losses.js";
 export { usesOwnKernels, withPlainKernels } from "./nn/plain-kernels.js";
 export { SGD, type ParameterGroup, type StepOptions } from "./optim/sgd.js";
 export { follow, type AverageUpdate } from "./optim/moving-average.js";

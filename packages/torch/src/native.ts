@@ -115,6 +115,9 @@ export interface Bridge {
   operatorSchemas(name: string): OperatorSchema[];
   fromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[]): TensorHandle;
   toBytes(tensor: TensorHandle): ArrayBuffer;
+  /** The tensor's own memory, of use until it is taken back; null where elements are not on the CPU one after another. */
+  lend(tensor: TensorHandle): ArrayBuffer | null;
+  takeBack(buffer: ArrayBuffer): void;
   makeTensorList(tensors: readonly (TensorHandle | null)[]): TensorListHandle;
   disposeTensorList(list: TensorListHandle): void;
   shape(tensor: TensorHandle): number[];

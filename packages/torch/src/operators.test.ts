@@ -94,3 +94,37 @@ describe("operators", () => {
     expect(() => tensor([1, 2, 3], { shape: [2, 2] })).toThrow(/the shape takes 32 bytes, the array has 24/);
   });
 });
+
+describe("withArray", () => {
+  it("shows a tensor's own memory, and nothing once it is over", () => {
+    const a = tensor([1, 2, 3]);
+    const kept = a.withArray((elements) => {
+      expect(Array.from(elements, Number)).toEqual([1, 2, 3]);
+      a.mul_(2);
+      expect(Array.from(elements, Number)).toEqual([2, 4, 6]);
+      return elements;
+    });
+    expect(kept.length).toBe(0);
+    expect(a.toList()).toEqual([2, 4, 6]);
+  });
+
+  it("takes the memory back when the body fails, and lends it again", () => {
+    const a = tensor([1, 2]);
+    let kept: ArrayLike<number | bigint> = [];
+    const failing = (): void =>
+      a.withArray((elements) => {
+        kept = elements;
+        throw new Error("not today");
+      });
+    expect(failing).toThrow("not today");
+    expect(kept.length).toBe(0);
+    for (let i = 0; i < 1000; i++) expect(a.withArray((elements) => elements.length)).toBe(2);
+  });
+
+  it("gives what toArray gives where the memory is not that", () => {
+    const matrix = arange(6).view([2, 3]);
+    for (const other of [matrix.transpose(0, 1), matrix.narrow(1, 1, 2), matrix.to({ dtype: "bfloat16" }), zeros([0])]) {
+      expect(other.withArray((elements) => Array.from(elements))).toEqual(Array.from(other.toArray()));
+    }
+  });
+});

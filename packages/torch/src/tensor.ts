@@ -96,6 +96,21 @@ export class Tensor extends TensorOperators implements Disposable {
     return typedArrayOf(bridge.toBytes(wide.handle), "float32");
   }
 
+  /**
+   * Calls `body` with the elements of `toArray`, without copying them where they lie one after another on the CPU: the array is empty
+   * once `body` has returned, and not to be written to.
+   */
+  withArray<Result>(body: (elements: TypedArray) => Result): Result {
+    const { dtype } = this;
+    const lent = dtype === "float16" || dtype === "bfloat16" ? null : bridge.lend(this.handle);
+    if (lent === null) return body(this.toArray());
+    try {
+      return body(typedArrayOf(lent, dtype));
+    } finally {
+      bridge.takeBack(lent);
+    }
+  }
+
   /** The elements' own bytes in row-major order, whatever the dtype. */
   toBytes(): Uint8Array {
     return new Uint8Array(bridge.toBytes(this.handle));

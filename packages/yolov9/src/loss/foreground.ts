@@ -30,23 +30,23 @@ export function assignAnchors(
 ): Foreground {
   if (objects.every(({ classes: labels }) => labels.length === 0)) return emptyForeground(0);
   const { boxes, classes, objectness, grid } = predictions;
-  const distances = noGrad(() => floats(expectation(boxes.view([objects.length, grid.count, 4, regMax]))));
-  const logits = floats(classes.detach());
-  const objectnessLogits = objectness && floats(objectness.detach());
+  const distances = noGrad(() => expectation(boxes.view([objects.length, grid.count, 4, regMax])));
   const decoded = new Float32Array(grid.count * 4);
-  const assignments = objects.map((ofImage, image) => {
-    const from = image * grid.count;
-    const ofAnchors = (values: Float32Array, width: number): Float32Array =>
-      values.subarray(from * width, (from + grid.count) * width);
-    grid.decode(ofAnchors(distances, 4), decoded);
-    const ofPrediction = {
-      boxes: decoded,
-      logits: ofAnchors(logits, classCount),
-      classCount,
-      ...(objectnessLogits && { objectness: ofAnchors(objectnessLogits, 1) }),
-    };
-    return assigner.assign(grid, ofPrediction, ofImage);
-  });
+  const assignments = withFloats([distances, classes, objectness], ([ofDistances, logits, ofObjectness]) =>
+    objects.map((ofImage, image) => {
+      const from = image * grid.count;
+      const ofAnchors = (values: Float32Array, width: number): Float32Array =>
+        values.subarray(from * width, (from + grid.count) * width);
+      grid.decode(ofAnchors(ofDistances!, 4), decoded);
+      const ofPrediction = {
+        boxes: decoded,
+        logits: ofAnchors(logits!, classCount),
+        classCount,
+        ...(ofObjectness && { objectness: ofAnchors(ofObjectness, 1) }),
+      };
+      return assigner.assign(grid, ofPrediction, ofImage);
+    }),
+  );
   return gather(assignments, objects, grid);
 }
 
@@ -83,8 +83,19 @@ function gather(assignments: readonly Assignment[], objects: readonly ImageObjec
   return foreground;
 }
 
-function floats(values: Tensor): Float32Array {
-  const array = values.toArray();
-  if (!(array instanceof Float32Array)) throw new Error(`expected float32 predictions, got ${values.dtype}`);
-  return array;
+/** Calls `body` with the elements of tensors, as long as they are needed. */
+function withFloats<Result>(
+  tensors: readonly (Tensor | undefined)[],
+  body: (elements: readonly (Float32Array | undefined)[]) => Result,
+): Result {
+  const collect = (i: number, found: readonly (Float32Array | undefined)[]): Result => {
+    if (i === tensors.length) return body(found);
+    const values = tensors[i];
+    if (values === undefined) return collect(i + 1, [...found, undefined]);
+    return values.withArray((array) => {
+      if (!(array instanceof Float32Array)) throw new Error(`expected float32 predictions, got ${values.dtype}`);
+      return collect(i + 1, [...found, array]);
+    });
+  };
+  return collect(0, []);
 }

@@ -2,7 +2,7 @@
  * The loss of one detection head: box, class and distribution terms of the anchors that were assigned, without gains. Only what has to
  * be differentiated happens on tensors, and of the boxes only those of the assigned anchors.
  */
-import { tensor } from "@yolov9/torch";
+import { boxLossSums, crossEntropySum, hasLossKernels, tensor } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import { ciou } from "./ciou.js";
 import { distributionFocalLoss, expectedDistance, twoBinDistribution } from "./distribution-focal-loss.js";
@@ -67,6 +67,7 @@ function assignedClassLoss(classes: Tensor, foreground: Foreground): Tensor {
 
 /** Σ softplus(x) − t·x, where t is zero but at the given positions of the flattened logits. */
 function crossEntropy(logits: Tensor, positions: Int32Array, targets: Float64Array): Tensor {
+  if (hasLossKernels(logits)) return crossEntropySum(logits, positions, new Float32Array(targets));
   const everywhere = logits.softplus().sum();
   if (positions.length === 0) return everywhere;
   const wanted = tensor(new Float32Array(targets), { device: logits.device });
@@ -95,6 +96,10 @@ function boxLosses(
 ): { box: Tensor; dfl: Tensor } {
   const { device } = boxes;
   const count = foreground.rows.length;
+  if (hasLossKernels(boxes)) {
+    const weights = new Float32Array(foreground.scores).map((score) => score / scoreSum);
+    return boxLossSums(boxes.view([-1, 4 * regMax]), foreground, weights);
+  }
   const on = (values: ArrayLike<number>, ...dimensions: number[]) =>
     tensor(new Float32Array(values), { shape: dimensions, device });
   const distributions = select(boxes.view([-1, 4 * regMax]), foreground.rows).view([count, 4, regMax]);
