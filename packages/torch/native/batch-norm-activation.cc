@@ -85,9 +85,12 @@ std::vector<double> sumOverRows(const Rows& rows, int64_t kinds, const Body& bod
       }
     }
   });
+  for (int64_t group = 1; group < groups; ++group) addTo(totals.data(), totals.data() + group * width, width);
   std::vector<double> sums(kinds * rows.channels, 0.0);
-  for (int64_t group = 0; group < groups; ++group) {
-    for (int64_t i = 0; i < width; ++i) sums[i / rows.width * rows.channels + i % rows.channels] += totals[group * width + i];
+  for (int64_t kind = 0; kind < kinds; ++kind) {
+    for (int64_t repeat = 0; repeat < rows.repeats; ++repeat) {
+      addTo(sums.data() + kind * rows.channels, totals.data() + kind * rows.width + repeat * rows.channels, rows.channels);
+    }
   }
   return sums;
 }
