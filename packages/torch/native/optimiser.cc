@@ -10,6 +10,7 @@
 #include <atomic>
 #include <vector>
 
+#include "gradient-sums.h"
 #include "optimiser-rows.h"
 
 namespace bridge {
@@ -93,13 +94,19 @@ double gradientNorm(at::TensorList parameters, bool fused) {
   }
   if (gradients.empty()) return 0;
   if (!fused || !haveKernel(gradients)) return at::stack(at::_foreach_norm(gradients, 2)).norm().item<double>();
-  const std::vector<Chunk> chunks = chunksOf(gradients);
+  double total = 0;
+  std::vector<at::Tensor> unknown;
+  for (const at::Tensor& gradient : gradients) {
+    const c10::optional<double> noted = notedSumOfSquares(gradient);
+    if (noted) total += *noted;
+    else unknown.push_back(gradient);
+  }
+  const std::vector<Chunk> chunks = chunksOf(unknown);
   std::vector<double> sums(chunks.size());
   overTypes(gradients.front().scalar_type(), [&](auto element) {
     using T = decltype(element);
-    overChunks(chunks, [&](int64_t index, const Chunk& chunk) { sums[index] = sumOfSquares(at<T>(gradients, chunk), chunk.count); });
+    overChunks(chunks, [&](int64_t index, const Chunk& chunk) { sums[index] = sumOfSquares(at<T>(unknown, chunk), chunk.count); });
   });
-  double total = 0;
   for (const double sum : sums) total += sum;
   return std::sqrt(total);
 }
@@ -161,10 +168,7 @@ void stepWithOperators(const Moved& moved, const SgdSettings<double>& s, bool ne
 template <typename T>
 void stepWithKernel(const Moved& moved, const SgdSettings<double>& settings, bool nesterov) {
   const SgdSettings<T> s = settings.as<T>();
-  std::vector<Chunk> chunks = chunksOf(moved.parameters);
-  // From the last to the first: gradients that the norm was made of last are still in the cache.
-  std::reverse(chunks.begin(), chunks.end());
-  overChunks(chunks, [&](int64_t, const Chunk& chunk) {
+  overChunks(chunksOf(moved.parameters), [&](int64_t, const Chunk& chunk) {
     T* parameter = at<T>(moved.parameters, chunk);
     const T* gradient = at<T>(moved.gradients, chunk);
     T* momentum = at<T>(moved.momenta, chunk);

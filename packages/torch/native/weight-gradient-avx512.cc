@@ -81,7 +81,8 @@ void addStrip(const Strip& s, BFloat16Bits* packed, float* sums) {
 }
 
 /// Sixteen input channels of every output channel at a time, transposed on their way.
-void addUp(const TapBlock& b) {
+float addUp(const TapBlock& b) {
+  __m512 squares = _mm512_setzero_ps();
   for (int64_t i = 0; i < b.inChannels; i += lanes) {
     const int64_t count = b.inChannels - i < lanes ? b.inChannels - i : lanes;
     __m512i rows[lanes];
@@ -101,6 +102,7 @@ void addUp(const TapBlock& b) {
     for (int o = 0; o < lanes; ++o) {
       if (o >= b.outChannels) break;
       const __m512 gradients = _mm512_castsi512_ps(rows[o]);
+      squares = _mm512_fmadd_ps(gradients, gradients, squares);
       if (b.inStride == 1) {
         _mm512_mask_storeu_ps(target + o * b.outStride, mask, gradients);
       } else {
@@ -108,6 +110,7 @@ void addUp(const TapBlock& b) {
       }
     }
   }
+  return _mm512_reduce_add_ps(squares);
 }
 
 constexpr WeightGradientKernels kernels{addStrip, addUp};

@@ -57,8 +57,8 @@ struct TapBlock {
 struct WeightGradientKernels {
   /// Adds the strip's products to sums[tap][block of output channels][input channel][16].
   void (*addStrip)(const Strip& strip, BFloat16Bits* packed, float* sums);
-  /// Adds up what the threads found.
-  void (*addUp)(const TapBlock& block);
+  /// Adds up what the threads found. @returns the sum of its squares
+  float (*addUp)(const TapBlock& block);
 };
 
 /// Null where the processor has no bfloat16 dot product.

@@ -3,9 +3,11 @@
 
 #include <ATen/Parallel.h>
 
+#include <numeric>
 #include <vector>
 
 #include "bfloat16-convolution.h"
+#include "gradient-sums.h"
 #include "weight-gradient-strip.h"
 #include "winograd.h"
 
@@ -36,13 +38,15 @@ at::Tensor collectTaps(const float* sums, int64_t threads, int64_t threadStride,
   const int64_t outChannels = weight.size(0), inChannels = weight.size(1), kernel = weight.size(2), outBlocks = blocksOf(outChannels);
   const int64_t outStride = weight.stride(0), inStride = weight.stride(1);
   at::Tensor dw = at::empty_strided(weight.sizes(), weight.strides(), at::TensorOptions().dtype(at::kFloat));
+  std::vector<double> squares(kernel * kernel * outBlocks);
   at::parallel_for(0, kernel * kernel * outBlocks, 1, [&](int64_t from, int64_t to) {
     for (int64_t block = from; block < to; ++block) {
       const int64_t tap = block / outBlocks, firstOut = block % outBlocks * channelBlock;
-      kernels()->addUp({sums + block * inChannels * channelBlock, threads, threadStride, inChannels, std::min(channelBlock, outChannels - firstOut),
+      squares[block] = kernels()->addUp({sums + block * inChannels * channelBlock, threads, threadStride, inChannels, std::min(channelBlock, outChannels - firstOut),
                         dw.data_ptr<float>() + tap / kernel * weight.stride(2) + tap % kernel * weight.stride(3) + firstOut * outStride, outStride, inStride});
     }
   });
+  noteSumOfSquares(dw, std::accumulate(squares.begin(), squares.end(), 0.0));
   return dw;
 }
 
