@@ -24,7 +24,7 @@ export function publishedLoss(
   const { box, cls, dfl } = loss.gains;
   const ofHead = (levels: readonly Tensor[]): Tensor => {
     const predictions = flatPredictions(levels, model);
-    const foreground = foregroundOf(assignDensely(predictions, objects, loss.assigner, model));
+    const foreground = foregroundOf(assignDensely(predictions, objects, loss.assigner));
     const terms = headLoss(predictions, foreground, model.regMax);
     const total = terms.cls.mul(cls);
     if (terms.box === undefined || terms.dfl === undefined) return total;

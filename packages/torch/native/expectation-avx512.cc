@@ -1,5 +1,5 @@
-// The loop of expectation.h for sixteen distributions at once.
-#include "expectation.h"
+// The loop of expectation-rows.h for sixteen distributions at once.
+#include "expectation-rows.h"
 
 #include "avx512.h"
 

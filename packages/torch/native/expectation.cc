@@ -1,15 +1,12 @@
-// Expected values of many distributions, without a gradient.
 #include "expectation.h"
 
-#include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
+#include "expectation-rows.h"
+
 namespace bridge {
 
-namespace {
-
-/// [..., bins] logits → [...]
 at::Tensor expectation(const at::Tensor& logits) {
   TORCH_CHECK(logits.dim() > 0, "expectation takes [..., bins]");
   TORCH_CHECK(!at::GradMode::is_enabled() || !logits.requires_grad(), "expectation has no gradient");
@@ -26,8 +23,6 @@ at::Tensor expectation(const at::Tensor& logits) {
   });
   return result;
 }
-
-}  // namespace
 
 TORCH_LIBRARY_FRAGMENT(yolov9, library) { library.def("expectation(Tensor logits) -> Tensor", expectation); }
 

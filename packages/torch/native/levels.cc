@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "channels-last.h"
+#include "expectation-rows.h"
+#include "expectation.h"
 #include "vectorised.h"
 
 namespace bridge {
@@ -53,38 +55,55 @@ struct Layout {
     }
   }
 
-  /// Calls body(image, pixel of the level) in parallel.
+  /// Calls body(first pixel of the level in all images, first anchor in all images, count) in parallel for runs of pixels of one image.
   template <typename Body>
-  void overPixels(size_t level, const Body& body) const {
-    constexpr int64_t grain = 256;
-    at::parallel_for(0, batch * pixels[level], grain, [&](int64_t from, int64_t to) {
-      for (int64_t i = from; i < to; ++i) body(i / pixels[level], i % pixels[level]);
+  void overRuns(size_t level, const Body& body) const {
+    constexpr int64_t longest = 64;
+    const int64_t size = pixels[level], runs = (size + longest - 1) / longest;
+    at::parallel_for(0, batch * runs, 4, [&](int64_t from, int64_t to) {
+      for (int64_t run = from; run < to; ++run) {
+        const int64_t image = run / runs, pixel = run % runs * longest;
+        body(image * size + pixel, image * anchors + firstAnchor[level] + pixel, std::min(longest, size - pixel));
+      }
     });
   }
 };
 
 class FlattenLevelsFunction : public torch::autograd::Function<FlattenLevelsFunction> {
  public:
-  static variable_list forward(AutogradContext* context, at::TensorList levels, at::IntArrayRef widths) {
+  /// @param bins of the distributions in the first part, whose expectations are the last output, without a gradient; 0: no such output
+  static variable_list forward(AutogradContext* context, at::TensorList levels, at::IntArrayRef widths, int64_t bins) {
     const at::AutoDispatchBelowADInplaceOrView below;
     const Layout layout(levels, widths);
     variable_list parts;
     for (const int64_t width : widths) {
       parts.push_back(at::empty({layout.batch, layout.anchors, width}, at::TensorOptions().dtype(at::kFloat)));
     }
+    static const ExpectRows expectRows = avx512ExpectRows();
+    const bool expects = bins > 0 && bins <= mostBins && expectRows;
+    const int64_t distributions = bins > 0 ? widths[0] / bins : 0;
+    at::Tensor expected;
+    if (expects) expected = at::empty({layout.batch, layout.anchors, distributions}, at::TensorOptions().dtype(at::kFloat));
     for (size_t l = 0; l < levels.size(); ++l) {
       const at::Tensor level = channelsLast(levels[l]);
       overTypes(level.scalar_type(), [&](auto element) {
         using T = decltype(element);
         const T* pixels = static_cast<const T*>(level.data_ptr());
-        layout.overPixels(l, [&](int64_t image, int64_t pixel) {
-          const T* from = pixels + (image * layout.pixels[l] + pixel) * layout.channels;
-          const int64_t anchor = image * layout.anchors + layout.firstAnchor[l] + pixel;
+        layout.overRuns(l, [&](int64_t pixel, int64_t anchor, int64_t count) {
           for (size_t p = 0; p < parts.size(); ++p) {
-            convert(from + layout.firstChannel[p], parts[p].data_ptr<float>() + anchor * layout.widths[p], layout.widths[p]);
+            const T* from = pixels + pixel * layout.channels + layout.firstChannel[p];
+            float* to = parts[p].data_ptr<float>() + anchor * layout.widths[p];
+            for (int64_t i = 0; i < count; ++i) convert(from + i * layout.channels, to + i * layout.widths[p], layout.widths[p]);
           }
+          if (!expects) return;
+          // While they lie in the cache.
+          expectRows(parts[0].data_ptr<float>() + anchor * widths[0], expected.data_ptr<float>() + anchor * distributions, count * distributions, bins);
         });
       });
+    }
+    if (bins > 0) {
+      parts.push_back(expects ? expected : expectation(parts[0].view({layout.batch, layout.anchors, distributions, bins})));
+      context->mark_non_differentiable({parts.back()});
     }
     context->set_materialize_grads(false);
     std::vector<int64_t> sizes;
@@ -105,6 +124,7 @@ class FlattenLevelsFunction : public torch::autograd::Function<FlattenLevelsFunc
           at::empty({context->saved_data["batch"].toInt(), channels, sizes[i], sizes[i + 1]}, options, at::MemoryFormat::ChannelsLast));
     }
     const Layout layout(levels, widths);
+    gradients.resize(widths.size());  // without that of the expectations
     for (size_t p = 0; p < gradients.size(); ++p) {
       gradients[p] = gradients[p].defined() ? gradients[p].contiguous()
                                             : at::zeros({layout.batch, layout.anchors, widths[p]}, at::TensorOptions().dtype(at::kFloat));
@@ -113,16 +133,16 @@ class FlattenLevelsFunction : public torch::autograd::Function<FlattenLevelsFunc
       overTypes(levels[l].scalar_type(), [&](auto element) {
         using T = decltype(element);
         T* pixels = static_cast<T*>(levels[l].data_ptr());
-        layout.overPixels(l, [&](int64_t image, int64_t pixel) {
-          T* to = pixels + (image * layout.pixels[l] + pixel) * layout.channels;
-          const int64_t anchor = image * layout.anchors + layout.firstAnchor[l] + pixel;
+        layout.overRuns(l, [&](int64_t pixel, int64_t anchor, int64_t count) {
           for (size_t p = 0; p < gradients.size(); ++p) {
-            convert(gradients[p].data_ptr<float>() + anchor * widths[p], to + layout.firstChannel[p], widths[p]);
+            const float* from = gradients[p].data_ptr<float>() + anchor * widths[p];
+            T* to = pixels + pixel * layout.channels + layout.firstChannel[p];
+            for (int64_t i = 0; i < count; ++i) convert(from + i * widths[p], to + i * layout.channels, widths[p]);
           }
         });
       });
     }
-    levels.emplace_back();  // of the widths
+    levels.insert(levels.end(), 2, at::Tensor());  // of the widths and the bins
     return levels;
   }
 };
@@ -135,10 +155,12 @@ bool suits(at::TensorList levels, at::IntArrayRef widths) {
   });
 }
 
-/// [B, Σ widths, H, W] each → for every part [B, Σ H·W, width] in float32.
-std::vector<at::Tensor> flattenLevels(at::TensorList levels, at::IntArrayRef widths) {
+/// [B, Σ widths, H, W] each → for every part [B, Σ H·W, width] in float32; where bins are given, the expectations of the first part's
+/// distributions after them, [B, Σ H·W, width / bins] without a gradient.
+std::vector<at::Tensor> flattenLevels(at::TensorList levels, at::IntArrayRef widths, int64_t bins) {
   TORCH_CHECK(!levels.empty() && !widths.empty(), "flatten_levels takes at least one level and one width");
-  if (suits(levels, widths)) return FlattenLevelsFunction::apply(levels, widths);
+  TORCH_CHECK(bins == 0 || (bins > 0 && widths[0] % bins == 0), "flatten_levels cannot take ", widths[0], " channels as distributions over ", bins, " bins");
+  if (suits(levels, widths)) return FlattenLevelsFunction::apply(levels, widths, bins);
   std::vector<std::vector<at::Tensor>> parts(widths.size());
   for (const at::Tensor& level : levels) {
     const auto split = level.split_with_sizes(widths, 1);
@@ -146,11 +168,12 @@ std::vector<at::Tensor> flattenLevels(at::TensorList levels, at::IntArrayRef wid
   }
   std::vector<at::Tensor> all;
   for (const auto& part : parts) all.push_back(at::cat(part, 1));
+  if (bins > 0) all.push_back(expectation(all[0].detach().view({all[0].size(0), all[0].size(1), -1, bins})));
   return all;
 }
 
 }  // namespace
 
-TORCH_LIBRARY_FRAGMENT(yolov9, library) { library.def("flatten_levels(Tensor[] levels, int[] widths) -> Tensor[]", flattenLevels); }
+TORCH_LIBRARY_FRAGMENT(yolov9, library) { library.def("flatten_levels(Tensor[] levels, int[] widths, int bins) -> Tensor[]", flattenLevels); }
 
 }  // namespace bridge

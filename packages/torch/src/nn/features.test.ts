@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest";
 import {
+  arange,
   concatFeatures,
   enlarge,
   expectation,
   fanOut,
+  flattenDistributions,
   flattenLevels,
   manualSeed,
   randn,
@@ -91,6 +93,34 @@ describe.each(cases)("$name", ({ shapes, body }) => {
       );
     },
   );
+});
+
+describe("flattenDistributions", () => {
+  it.each([
+    { bins: 4, dtype: "float32" },
+    { bins: 4, dtype: "bfloat16" },
+    { bins: 4, dtype: "float64" },
+    { bins: 20, dtype: "float32" },
+  ] as const)("gives expectations of $bins bins beside the parts, in $dtype", ({ bins, dtype }) => {
+    manualSeed(9);
+    const levels = [randn([2, 4 * bins + 3, 9, 11]), randn([2, 4 * bins + 3, 2, 3])].map((level) => {
+      const leaf = level.mul(3).to({ dtype, memoryFormat: "channels_last" }).detach();
+      leaf.requiresGrad = true;
+      return leaf;
+    });
+    const { parts, expected } = flattenDistributions(levels, [4 * bins, 3], bins);
+    const [boxes, classes] = flattenLevels(levels, [4 * bins, 3]);
+    expect([expected.shape, expected.requiresGrad]).toEqual([[2, 105, 4], false]);
+    expect(parts.map((part) => part.toArray())).toEqual([boxes!.toArray(), classes!.toArray()]);
+    const plain = boxes!.detach().view([2, 105, 4, bins]).softmax(-1).mul(arange(bins)).sum([-1]);
+    expect(expected.sub(plain).abs().max().item()).toBeLessThan(2e-5);
+    parts[0]!.sum().backward();
+    expect(levels[0]!.grad!.sum().item()).toBeCloseTo(2 * 99 * 4 * bins, 0);
+  });
+
+  it("refuses widths that are no distributions", () => {
+    expect(() => flattenDistributions([randn([1, 9, 2, 2])], [9], 4)).toThrow(/9 channels .* 4 bins/);
+  });
 });
 
 describe("expectation", () => {

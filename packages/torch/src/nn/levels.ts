@@ -1,5 +1,6 @@
 // A detection head's levels on their way into a loss, as rows of anchors, and out of the network, as boxes and scores; and the distances
 // that their distributions expect.
+import { noGrad } from "../autograd.js";
 import { callOperator } from "../dispatch.js";
 import { arange, cat } from "../operators.generated.js";
 import type { Tensor } from "../tensor.js";
@@ -11,7 +12,7 @@ import { usesOwnKernels } from "./plain-kernels.js";
  * @returns for every width [B, Σ Hᵢ · Wᵢ, width], contiguous and in float32
  */
 export function flattenLevels(levels: readonly Tensor[], widths: readonly number[]): Tensor[] {
-  if (usesOwnKernels()) return callOperator("yolov9::flatten_levels", "", [levels, widths]) as Tensor[];
+  if (usesOwnKernels()) return callOperator("yolov9::flatten_levels", "", [levels, widths, 0]) as Tensor[];
   const parts = levels.map((level) => level.split_with_sizes([...widths], 1).map(anchorsFirst));
   return widths.map((_, part) =>
     cat(
@@ -19,6 +20,26 @@ export function flattenLevels(levels: readonly Tensor[], widths: readonly number
       1,
     ),
   );
+}
+
+/**
+ * The same where the first part holds distributions.
+ * @param widths the first is a multiple of `bins`
+ * @returns `expected` [B, Σ Hᵢ · Wᵢ, width / bins], their expectations, without a gradient
+ */
+export function flattenDistributions(
+  levels: readonly Tensor[],
+  widths: readonly number[],
+  bins: number,
+): { parts: Tensor[]; expected: Tensor } {
+  if (usesOwnKernels()) {
+    const all = callOperator("yolov9::flatten_levels", "", [levels, widths, bins]) as Tensor[];
+    return { parts: all.slice(0, -1), expected: all.at(-1)! };
+  }
+  const parts = flattenLevels(levels, widths);
+  const [first] = parts;
+  const shape = [...first!.shape.slice(0, 2), widths[0]! / bins, bins];
+  return { parts, expected: noGrad(() => expectation(first!.view(shape))) };
 }
 
 /**

@@ -52,8 +52,10 @@ function corners(boxes: Tensor): [Tensor, Tensor, Tensor, Tensor] {
   return [x1, y1, x2, y2];
 }
 
-/** Complete IoU of box `i` of `a` and box `j` of `b`, both flat [n * 4] x1 y1 x2 y2 in one unit. */
-export function ciouOfBoxes(a: Float32Array, i: number, b: Float32Array, j: number): number {
+/**
+ * The overlap that counts, max(0, Complete IoU), of box `i` of `a` and box `j` of `b`, both flat [n * 4] x1 y1 x2 y2 in one unit.
+ */
+export function positiveCiou(a: Float32Array, i: number, b: Float32Array, j: number): number {
   const ax1 = a[4 * i]!;
   const ay1 = a[4 * i + 1]!;
   const ax2 = a[4 * i + 2]!;
@@ -78,9 +80,12 @@ export function ciouOfBoxes(a: Float32Array, i: number, b: Float32Array, j: numb
   const shiftY = by1 + by2 - ay1 - ay2;
   const distance = (shiftX * shiftX + shiftY * shiftY) / 4;
 
+  // The aspect term only takes away.
+  const overlapAndDistance = overlap - distance / diagonal;
+  if (overlapAndDistance <= 0) return 0;
   // atan(bw/bh) - atan(aw/ah) as one arc tangent; sides are not negative, so the difference stays within a quarter turn.
   const angle = Math.atan((bw * ah - aw * bh) / (bh * ah + bw * aw));
   const aspect = ASPECT_FACTOR * angle * angle;
   const weight = aspect / (aspect - overlap + 1 + EPSILON);
-  return overlap - (distance / diagonal + aspect * weight);
+  return Math.max(0, overlapAndDistance - aspect * weight);
 }

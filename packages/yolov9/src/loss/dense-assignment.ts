@@ -5,11 +5,11 @@
  *
  * Notation: B images, G rows of objects an image, A anchors, C classes.
  */
-import { arange, cat, expectation, full, noGrad, stack, where } from "@yolov9/torch";
+import { arange, cat, full, noGrad, stack, where } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import { INSIDE_MARGIN, type AnchorGrid } from "./anchor-grid.js";
 import { ciou } from "./ciou.js";
-import type { FlatPredictions, HeadShape } from "./predictions.js";
+import type { FlatPredictions } from "./predictions.js";
 import { METRIC_EPSILON, type TaskAlignedAssigner } from "./task-aligned-assigner.js";
 
 /** What every anchor learns. */
@@ -29,13 +29,11 @@ export function assignDensely(
   predictions: FlatPredictions,
   objects: Tensor,
   assigner: TaskAlignedAssigner,
-  { regMax }: HeadShape,
 ): DenseAssignment {
   return noGrad(() => {
-    const { boxes, grid } = predictions;
+    const { distances, grid } = predictions;
     const { centres, strides } = anchorsOf(grid, objects.device);
     const anchors = centres.div(strides);
-    const distances = expectation(boxes.detach().view([boxes.shape[0]!, grid.count, 4, regMax]));
     const decoded = boxesFromDistances(anchors, distances).mul(strides);
 
     const labels = objects.select(2, 0).to({ dtype: "int64" });

@@ -139,7 +139,7 @@ export class DetectionLoss {
    */
   computeDense(outputs: DetectionOutputs, objects: Tensor): LossResult {
     return this.#compute<DenseAssignment>(outputs, {
-      assign: (predictions, assigner) => assignDensely(predictions, objects, assigner, this.#shape),
+      assign: (predictions, assigner) => assignDensely(predictions, objects, assigner),
       loss: (predictions, assignment) => denseHeadLoss(predictions, assignment, this.#shape.regMax),
     });
   }

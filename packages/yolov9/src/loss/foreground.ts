@@ -2,7 +2,6 @@
  * The anchors of a batch that learn objects, as an assigner chooses them from one head's predictions, without a gradient. Another
  * head may learn the same: the choice says nothing of the head that it was made from.
  */
-import { expectation, noGrad } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import type { AnchorGrid } from "./anchor-grid.js";
 import type { FlatPredictions, HeadShape } from "./predictions.js";
@@ -26,11 +25,10 @@ export function assignAnchors(
   predictions: FlatPredictions,
   objects: readonly ImageObjects[],
   assigner: TaskAlignedAssigner,
-  { classCount, regMax }: HeadShape,
+  { classCount }: HeadShape,
 ): Foreground {
   if (objects.every(({ classes: labels }) => labels.length === 0)) return emptyForeground(0);
-  const { boxes, classes, objectness, grid } = predictions;
-  const distances = noGrad(() => expectation(boxes.view([objects.length, grid.count, 4, regMax])));
+  const { distances, classes, objectness, grid } = predictions;
   const decoded = new Float32Array(grid.count * 4);
   const assignments = withFloats([distances, classes, objectness], ([ofDistances, logits, ofObjectness]) =>
     objects.map((ofImage, image) => {

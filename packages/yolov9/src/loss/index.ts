@@ -15,6 +15,6 @@ export { DENSE_COLUMNS, denseRows, denseTargets, roomForObjects } from "./dense-
 export { TaskAlignedAssigner } from "./task-aligned-assigner.js";
 export type { Assignment, AssignerOptions, ImageObjects, ImagePredictions } from "./task-aligned-assigner.js";
 export { AnchorGrid } from "./anchor-grid.js";
-export { ciou, ciouOfBoxes } from "./ciou.js";
+export { ciou, positiveCiou } from "./ciou.js";
 export { objectsOfImages } from "./targets.js";
 export type { Targets } from "./targets.js";

@@ -50,6 +50,7 @@ function lossAndGradients(dtype: "float32" | "float64", learning: Foreground, sp
     const classes = leaf(1, ANCHORS, CLASSES);
     const predictions: FlatPredictions = {
       boxes,
+      distances: boxes,
       classes,
       objectness: undefined,
       grid: new AnchorGrid([{ height: 5, width: 8 }], [8]),

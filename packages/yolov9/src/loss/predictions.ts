@@ -2,7 +2,7 @@
  * What one head predicts for a batch, with all levels in one row of anchors. Only the layout: which anchors learn what is
  * foreground.ts, what they lose head-loss.ts.
  */
-import { flattenLevels } from "@yolov9/torch";
+import { flattenDistributions } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import { AnchorGrid } from "./anchor-grid.js";
 
@@ -20,6 +20,8 @@ export interface HeadShape {
 export interface FlatPredictions {
   /** [B, A, 4 * regMax] */
   readonly boxes: Tensor;
+  /** [B, A, 4] expectations of `boxes` in cells, without a gradient. */
+  readonly distances: Tensor;
   /** [B, A, C] */
   readonly classes: Tensor;
   /** [B, A, 1] */
@@ -31,9 +33,11 @@ export interface FlatPredictions {
 export function flatPredictions(levels: readonly Tensor[], shape: HeadShape): FlatPredictions {
   const { classCount, strides, regMax, objectness = false } = shape;
   const widths = [4 * regMax, classCount, ...(objectness ? [1] : [])];
-  const [boxes, classes, quality] = flattenLevels(levels, widths);
+  const { parts, expected } = flattenDistributions(levels, widths, regMax);
+  const [boxes, classes, quality] = parts;
   return {
     boxes: boxes!,
+    distances: expected,
     classes: classes!,
     objectness: quality,
     grid: new AnchorGrid(

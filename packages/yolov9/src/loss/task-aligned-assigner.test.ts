@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { AnchorGrid } from "./anchor-grid.js";
-import { ciouOfBoxes } from "./ciou.js";
+import { positiveCiou } from "./ciou.js";
 import { TaskAlignedAssigner } from "./task-aligned-assigner.js";
 import type { ImageObjects, ImagePredictions } from "./task-aligned-assigner.js";
 
@@ -28,7 +28,7 @@ function assignOnTables(
 ) {
   const count = classes.length;
   const overlap = Array.from({ length: count }, (_, g) =>
-    Array.from({ length: grid.count }, (__, a) => Math.max(0, ciouOfBoxes(boxes, g, predictions.boxes, a))),
+    Array.from({ length: grid.count }, (__, a) => positiveCiou(boxes, g, predictions.boxes, a)),
   );
   const metric = overlap.map((row, g) =>
     row.map((o, a) => {
@@ -104,7 +104,7 @@ describe("candidateMetrics", () => {
     const assigner = new TaskAlignedAssigner({ alpha: 1, beta: 2 });
     const one = objects([8, 8, 16, 16]);
     const predictions = predict(4, { 9: [8, 8, 16, 12] });
-    const overlap = ciouOfBoxes(one.boxes, 0, predictions.boxes, 9);
+    const overlap = positiveCiou(one.boxes, 0, predictions.boxes, 9);
     const { metrics } = assigner.candidateMetrics(assigner.keepInsideBoxes(grid, one), predictions, one);
     expect(overlap).toBeGreaterThan(0.3);
     expect(metrics[0]).toBeCloseTo(0.5 * overlap ** 2, 6);

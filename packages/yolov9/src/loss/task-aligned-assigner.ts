@@ -5,7 +5,7 @@
  * Notation: G objects, A anchors, C classes; overlap o = max(0, CIoU), metric m = score^alpha · o^beta.
  */
 import type { AnchorGrid } from "./anchor-grid.js";
-import { ciouOfBoxes } from "./ciou.js";
+import { positiveCiou } from "./ciou.js";
 
 /** What the network says about one image. */
 export interface ImagePredictions {
@@ -125,7 +125,7 @@ export class TaskAlignedAssigner {
     const metrics = new Float32Array(anchors.length);
     for (let g = 0; g + 1 < start.length; g++) {
       for (let c = start[g]!; c < start[g + 1]!; c++) {
-        const overlap = Math.max(0, ciouOfBoxes(objects.boxes, g, predictions.boxes, anchors[c]!));
+        const overlap = positiveCiou(objects.boxes, g, predictions.boxes, anchors[c]!);
         overlaps[c] = overlap;
         metrics[c] = this.#metric(overlap, anchors[c]!, g, predictions, objects);
       }
@@ -205,7 +205,7 @@ export class TaskAlignedAssigner {
   #mostOverlapping(anchor: number, predictions: ImagePredictions, objects: ImageObjects): Claim {
     let best = { object: 0, overlap: -1 };
     for (let object = 0; object < objects.classes.length; object++) {
-      const overlap = Math.max(0, ciouOfBoxes(objects.boxes, object, predictions.boxes, anchor));
+      const overlap = positiveCiou(objects.boxes, object, predictions.boxes, anchor);
       if (overlap > best.overlap) best = { object, overlap };
     }
     return best;
