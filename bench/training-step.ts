@@ -1,7 +1,6 @@
 // One training step (forward, loss, backward, optimiser, moving average) on random images and boxes, measured in a process of
 // its own, so that peak memory is its own too. What is compared with what is the business of the benches.
 import {
-  fanOut,
   manualSeed,
   allocatorStatistics,
   noGrad,
@@ -183,11 +182,17 @@ function strip(model: DetectionModel): void {
     if (module instanceof RepConv) {
       const { spatial, pointwise } = module;
       module.forward = (x) => {
-        const [wide, narrow] = fanOut(x, 2);
-        return spatial!.conv.forward(wide).add(pointwise!.conv.forward(narrow));
+        const [wide, rest] = spatial!.conv.pass(x);
+        return wide.add(pointwise!.conv.forward(rest));
+      };
+      module.pass = (x) => {
+        const [wide, rest] = spatial!.conv.pass(x);
+        const [narrow, passed] = pointwise!.conv.pass(rest);
+        return [wide.add(narrow), passed];
       };
     } else if (module instanceof Conv) {
       module.forward = (x) => module.conv.forward(x);
+      module.pass = (x) => module.conv.pass(x);
     }
   }
 }

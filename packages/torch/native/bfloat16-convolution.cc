@@ -178,15 +178,17 @@ void convolveBFloat16Into(const at::Tensor& x, const at::Tensor& weight, const c
 }
 
 bool suitsBFloat16InputGradient(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t dilation, int64_t groups) {
-  return suitsBFloat16Convolution(x, weight, stride, padding, dilation, groups) && suitsWinograd(turned(convolutionShape(x, weight, stride)));
+  return stride == 1 && suitsBFloat16Convolution(x, weight, stride, padding, dilation, groups);
 }
 
-at::Tensor inputGradientBFloat16(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight) {
+bool hasFasterInputGradient(const at::Tensor& x, const at::Tensor& weight) { return suitsWinograd(turned(convolutionShape(x, weight, 1))); }
+
+at::Tensor inputGradientBFloat16(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight, const at::Tensor& other) {
   const ConvolutionShape shape = turned(convolutionShape(x, weight, 1));
-  const at::Tensor gradient = withPixelStride(dy), dx = outputOf(shape, x);
+  const at::Tensor gradient = withPixelStride(dy), dx = outputOf(shape, x), added = other.defined() ? withPixelStride(other.to(x.scalar_type())) : other;
   BFloat16Bits* packed = temporaryWeights(shape);
   packWeights(shape, turned(layoutOf(weight)), packed);
-  convolveBFloat16(shape, pixelsOf(gradient), packed, nullptr, Activation::identity, {}, pixelsOf(dx));
+  convolveBFloat16(shape, pixelsOf(gradient), packed, nullptr, Activation::identity, added.defined() ? pixelsOf(added) : Pixels{}, pixelsOf(dx));
   return dx;
 }
 

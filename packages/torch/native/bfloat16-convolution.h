@@ -43,11 +43,13 @@ at::Tensor convolveBFloat16(const at::Tensor& x, const at::Tensor& weight, const
 void convolveBFloat16Into(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& bias, int64_t stride,
                           Activation activation, const c10::optional<at::Tensor>& residual, const at::Tensor& y);
 
-/// Whether the gradient of the input has a kernel here that is faster than oneDNN's.
+/// Whether there is a kernel here for the gradient of the input, and whether it is faster than oneDNN's, which adds nothing.
 bool suitsBFloat16InputGradient(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t dilation, int64_t groups);
+bool hasFasterInputGradient(const at::Tensor& x, const at::Tensor& weight);
 
-/// The gradient of the input of a convolution that suits.
+/// The gradient of the input of a convolution that suits, plus one that comes from elsewhere.
 /// @param x the input; only its sizes count
-at::Tensor inputGradientBFloat16(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight);
+/// @param other undefined: none
+at::Tensor inputGradientBFloat16(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight, const at::Tensor& other);
 
 }  // namespace bridge

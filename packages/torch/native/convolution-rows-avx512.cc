@@ -13,10 +13,10 @@ namespace {
 
 YOLOV9_INLINE __mmask16 lanesWithin(int64_t count) { return count >= lanes ? 0xffff : count > 0 ? firstLanes(count) : 0; }
 
-/// Where a tile of sums goes: to be finished, sums[block][pixel][16], or, where only rounding is left, to the output.
+/// Where a tile of sums goes: to be finished, sums[block][pixel][16], or, where at most a residual is still to be added, to the output.
 struct Target {
   float* sums;
-  Pixels y;
+  Pixels residual, y;
   int64_t channels;
 };
 
@@ -30,6 +30,15 @@ void sumTile(const PixelSums& s, const PixelRow& row, int64_t first, const BFloa
     addProducts(total, {row.runs[run] + first * s.pixelStep, s.pixelStep, 2}, {weights, blockStride}, s.pairs);
   }
   if constexpr (finished) {
+    if (target.residual.data) {
+      for (int b = 0; b < blocks; ++b) {
+        const __mmask16 mask = lanesWithin(target.channels - b * outBlock);
+#pragma GCC unroll 28
+        for (int p = 0; p < pixels; ++p) {
+          total[b][p] = _mm512_add_ps(total[b][p], loadLanes(target.residual.data + p * target.residual.pixelStride + b * outBlock, mask));
+        }
+      }
+    }
     if (target.channels >= blocks * outBlock) {
 #pragma GCC unroll 28
       for (int p = 0; p < pixels; ++p) {
@@ -115,7 +124,7 @@ void convolveBlocks(const PixelSums& s, const PixelRow& row, int64_t channel, Pr
   alignas(64) float sums[largestTile * outBlock];
   for (int64_t tile = 0; tile < tiles; ++tile) {
     const int64_t first = tile * row.count / tiles, pixels = (tile + 1) * row.count / tiles - first;
-    sumTiles[pixels](s, row, first, weights, {sums, offset(row.y, first, channel), s.outChannels - channel});
+    sumTiles[pixels](s, row, first, weights, {sums, offset(row.residual, first, channel), offset(row.y, first, channel), s.outChannels - channel});
     prefetch.someMore();
     for (int b = 0; b < blocks && !finished; ++b) {
       const int64_t c = channel + b * outBlock;
@@ -133,7 +142,7 @@ void convolveRow(const PixelSums& s, const PixelRow& row) {
 }
 
 void convolve(const PixelSums& s, const PixelRow& row) {
-  const bool finished = !s.bias && s.activation == Activation::identity && !row.residual.data;
+  const bool finished = !s.bias && s.activation == Activation::identity;
   (finished ? convolveRow<true> : convolveRow<false>)(s, row);
 }
 
@@ -205,12 +214,22 @@ void packTap(const WeightLayout& l, const float* tap, int64_t outChannels, BFloa
   }
 }
 
+/// The same where output channels are neighbours: two input channels interleaved.
+void packTapAcross(const WeightLayout& l, const float* tap, int64_t outChannels, BFloat16Bits* packed) {
+  const __mmask16 mask = lanesWithin(outChannels);
+  for (int64_t i = 0; i < l.inChannels; i += 2, tap += 2 * l.inStride, packed += pairBlock) {
+    const __m512 second = i + 1 < l.inChannels ? loadLanes(tap + l.inStride, mask) : _mm512_setzero_ps();
+    _mm512_storeu_si512(packed, interleaved(loadLanes(tap, mask), second));
+  }
+}
+
 void packBlock(const WeightLayout& l, int64_t block, BFloat16Bits* packed) {
+  const auto pack = l.outStride == 1 && l.inStride != 1 ? packTapAcross : packTap;
   const int64_t first = block * outBlock, tapSize = (l.inChannels + 1) / 2 * pairBlock;
   for (int64_t kh = 0; kh < l.kernel; ++kh) {
     for (int64_t kw = 0; kw < l.kernel; ++kw, packed += tapSize) {
       const float* tap = l.weights + first * l.outStride + kh * l.rowStride + kw * l.columnStride;
-      packTap(l, tap, l.outChannels - first, packed);
+      pack(l, tap, l.outChannels - first, packed);
     }
   }
 }

@@ -185,36 +185,55 @@ Convolution* convolutionFor(const at::Tensor& x, const at::Tensor& weight, bool 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
+/// The gradient of the input, plus one that comes from elsewhere.
+at::Tensor inputGradient(const at::Tensor& x, const at::Tensor& dy, const at::Tensor& weight, bool bias, const Geometry& g, const at::Tensor& other) {
+  if (!dy.defined()) return other;
+  const bool suits = suitsBFloat16InputGradient(x, weight, g.stride, g.padding, g.dilation, g.groups);
+  if (suits && (other.defined() || hasFasterInputGradient(x, weight))) return inputGradientBFloat16(x, dy, weight, other);
+  at::Tensor dx = convolutionFor(x, weight, bias, g)->inputGradient(dy, weight);
+  if (other.defined()) addInto(dx, withPixelStride(other.to(dx.scalar_type())), dx);
+  return dx;
+}
+
 class ConvolutionFunction : public torch::autograd::Function<ConvolutionFunction> {
  public:
-  static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, int64_t stride,
-                            int64_t padding, int64_t dilation, int64_t groups) {
+  /// @param passes whether the input is an output, too: what flows back through it is added to the input's gradient in the same pass
+  static variable_list forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, int64_t stride,
+                               int64_t padding, int64_t dilation, int64_t groups, bool passes) {
     const at::AutoDispatchBelowADInplaceOrView below;
     const at::Tensor input = channelsLast(x);
+    context->set_materialize_grads(false);
     context->save_for_backward({input, weight});
     context->saved_data["geometry"] = std::vector<int64_t>{stride, padding, dilation, groups, bias.has_value()};
     context->saved_data["inputGradient"] = x.requires_grad();
-    if (suitsBFloat16Convolution(input, weight, stride, padding, dilation, groups)) {
-      return convolveBFloat16(input, weight, bias, stride, Activation::identity, false);
-    }
-    return convolutionFor(input, weight, bias.has_value(), {stride, padding, dilation, groups})->forward(input, weight, bias, false);
+    variable_list outputs{forwardPass(input, weight, bias, {stride, padding, dilation, groups})};
+    if (passes) outputs.push_back(input.alias());
+    return outputs;
   }
 
   static variable_list backward(AutogradContext* context, variable_list outputs) {
     const variable_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], dy = channelsLast(outputs[0]);
-    const std::vector<int64_t> g = context->saved_data["geometry"].toIntVector();
-    const auto oneDnn = [&] { return convolutionFor(x, weight, g[4] != 0, {g[0], g[1], g[2], g[3]}); };
-    variable_list result(7);
-    if (context->saved_data["inputGradient"].toBool()) {
-      result[0] = suitsBFloat16InputGradient(x, weight, g[0], g[1], g[2], g[3]) ? inputGradientBFloat16(x, dy, weight) : oneDnn()->inputGradient(dy, weight);
-    }
-    if (g[4] == 0 && suitsWeightGradient(x, weight, g[0], g[1], g[2], g[3])) {
-      result[1] = weightGradient(x, dy, weight, g[0]);
+    const std::vector<int64_t> numbers = context->saved_data["geometry"].toIntVector();
+    const Geometry g{numbers[0], numbers[1], numbers[2], numbers[3]};
+    const bool bias = numbers[4] != 0;
+    variable_list result(8);
+    if (context->saved_data["inputGradient"].toBool()) result[0] = inputGradient(x, dy, weight, bias, g, outputs.size() > 1 ? outputs[1] : at::Tensor());
+    if (!dy.defined()) return result;
+    if (!bias && suitsWeightGradient(x, weight, g.stride, g.padding, g.dilation, g.groups)) {
+      result[1] = weightGradient(x, dy, weight, g.stride);
     } else {
-      std::tie(result[1], result[2]) = oneDnn()->weightGradient(x, dy, weight);
+      std::tie(result[1], result[2]) = convolutionFor(x, weight, bias, g)->weightGradient(x, dy, weight);
     }
     return result;
+  }
+
+ private:
+  static at::Tensor forwardPass(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, const Geometry& g) {
+    if (suitsBFloat16Convolution(x, weight, g.stride, g.padding, g.dilation, g.groups)) {
+      return convolveBFloat16(x, weight, bias, g.stride, Activation::identity, false);
+    }
+    return convolutionFor(x, weight, bias.has_value(), g)->forward(x, weight, bias, false);
   }
 };
 
@@ -239,11 +258,23 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, MaybeTenso
       Convolution* whole = convolutionFor(x, weight, bias.has_value(), geometry, activation);
       if (whole) return whole->forward(channelsLast(x), weight, bias, true);
     } else if (convolutionFor(x, weight, bias.has_value(), geometry)) {
-      return activate(ConvolutionFunction::apply(x, weight, bias, stride, padding, dilation, groups), activation);
+      return activate(ConvolutionFunction::apply(x, weight, bias, stride, padding, dilation, groups, false).front(), activation);
     }
   }
 #endif
   return activate(convolveWithLibtorch(x, weight, bias, geometry), activation);
+}
+
+/// The convolution of x, and x for whatever else uses it: the gradient of both is made in one pass where a kernel here can.
+std::vector<at::Tensor> convolutionPassing(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, int64_t stride, int64_t padding,
+                                           int64_t dilation, int64_t groups) {
+#if defined(YOLOV9_ONEDNN)
+  const bool suits = suitsOneDnn(x, weight, bias) && x.size(1) == weight.size(1) * groups && isDifferentiated(x, weight, bias);
+  if (suits && convolutionFor(x, weight, bias.has_value(), {stride, padding, dilation, groups})) {
+    return ConvolutionFunction::apply(x, weight, bias, stride, padding, dilation, groups, true);
+  }
+#endif
+  return {convolution(x, weight, bias, stride, padding, dilation, groups, static_cast<int64_t>(Activation::identity)), x.alias()};
 }
 
 }  // namespace
@@ -267,6 +298,9 @@ TORCH_LIBRARY_FRAGMENT(yolov9, library) {
   library.def(
       "convolution(Tensor x, Tensor weight, Tensor? bias, int stride, int padding, int dilation, int groups, int activation) -> Tensor",
       convolution);
+  library.def(
+      "convolution_passing(Tensor x, Tensor weight, Tensor? bias, int stride, int padding, int dilation, int groups) -> Tensor[]",
+      convolutionPassing);
 }
 
 }  // namespace bridge

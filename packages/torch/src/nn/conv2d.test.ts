@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  concatFeatures,
   Conv2d,
   cpuMultipliesBfloat16,
   manualSeed,
@@ -56,6 +57,30 @@ function run(conv: Conv2d, input: Tensor, layout: "contiguous" | "channels_last"
   });
 }
 
+/** Gradients of input and weight where the output, the input or both are used, the input perhaps as a slice of something wider. */
+function gradientsOfUses(conv: Conv2d, input: Tensor, uses: "both" | "slice" | "output" | "input"): number[][] {
+  return scope(() => {
+    const x = input.clone().detach();
+    x.requiresGrad = true;
+    const [y, passed] = conv.pass(x);
+    manualSeed(2);
+    const weighted = (values: Tensor): Tensor => values.mul(randn(values.shape).to({ dtype: values.dtype })).sum();
+    const wider = (): Tensor => concatFeatures([passed.mul(2), passed, passed]);
+    const terms = {
+      both: () => [weighted(y), weighted(passed)],
+      slice: () => [weighted(y), weighted(wider())],
+      output: () => [weighted(y)],
+      input: () => [weighted(passed)],
+    }[uses]();
+    terms.reduce((sum, term) => sum.add(term)).backward();
+    const gradients = [x.grad!, ...(uses === "input" ? [] : [conv.weight.grad!])];
+    const numbers = gradients.map((gradient) => Array.from(gradient.toArray(), Number));
+    conv.weight.clearGrad();
+    conv.bias?.clearGrad();
+    return numbers;
+  });
+}
+
 function largestDifference(own: number[][], plain: number[][]): number {
   const largest = (values: number[]) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
   return Math.max(
@@ -75,6 +100,18 @@ describe.each(cases)(
         conv.to({ memoryFormat: layout });
         const own = run(conv, input, layout);
         const plain = withPlainKernels(() => run(conv, input, layout));
+        expect(largestDifference(own, plain)).toBeLessThan(dtype === "float32" ? 1e-5 : 2e-2);
+      }
+    });
+
+    it.each(dtypes)("passes its input on in %s, and adds the gradient of its other use", (dtype) => {
+      manualSeed(1);
+      const conv = new Conv2d(...channels, kernel, options);
+      conv.to({ memoryFormat: "channels_last" });
+      const input = randn([2, channels[0], 9, 11]).to({ dtype, memoryFormat: "channels_last" });
+      for (const uses of ["both", "slice", "output", "input"] as const) {
+        const own = gradientsOfUses(conv, input, uses);
+        const plain = withPlainKernels(() => gradientsOfUses(conv, input, uses));
         expect(largestDifference(own, plain)).toBeLessThan(dtype === "float32" ? 1e-5 : 2e-2);
       }
     });

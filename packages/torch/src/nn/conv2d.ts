@@ -1,5 +1,5 @@
 // Two-dimensional convolution with its weights.
-import { noGrad } from "../autograd.js";
+import { isGradEnabled, noGrad } from "../autograd.js";
 import { callOperator } from "../dispatch.js";
 import { conv2d, empty } from "../operators.generated.js";
 import type { Tensor } from "../tensor.js";
@@ -64,6 +64,18 @@ export class Conv2d extends Module {
     const { dtype } = input;
     const like = (tensor: Tensor): Tensor => (tensor.dtype === dtype ? tensor : tensor.to({ dtype }));
     return activate(conv2d(input, like(weight), bias && like(bias), stride, padding, dilation, groups), activation);
+  }
+
+  /**
+   * The convolution of the input, and the input for whatever else uses it: the gradients of both uses are then added where the
+   * convolution's own is made, not afterwards.
+   * @param input [B, inChannels, H, W]
+   */
+  pass(input: Tensor): [output: Tensor, input: Tensor] {
+    if (!usesOwnKernels() || !isGradEnabled()) return [this.forward(input), input];
+    const { weight, bias, stride, padding, dilation, groups } = this;
+    const operands = [input, weight, bias ?? null, stride, padding, dilation, groups];
+    return callOperator("yolov9::convolution_passing", "", operands) as [Tensor, Tensor];
   }
 }
 

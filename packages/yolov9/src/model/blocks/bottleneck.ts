@@ -2,7 +2,7 @@
  * The small residual blocks of the paper's Table 2, usable inside a GELAN: RepBottleneck (the one in RepCSP), Res and Dark.
  * Each adds its input to its output when the shapes allow it.
  */
-import { fanOut, type Tensor } from "@yolov9/torch";
+import type { Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
@@ -13,11 +13,12 @@ import { RepConv } from "./rep-conv.js";
 /** Hidden channels of Res and Dark as a share of their output. */
 const HIDDEN_SHARE = 0.5;
 
-/** What a path makes of x, plus x where wanted. */
-function residual(x: Tensor, wanted: boolean, path: (x: Tensor) => Tensor): Tensor {
-  if (!wanted) return path(x);
-  const [kept, changed] = fanOut(x, 2);
-  return kept.add(path(changed));
+/** What a chain of blocks makes of x, plus x where wanted. */
+function residual(x: Tensor, wanted: boolean, [first, ...others]: readonly [FeatureBlock, ...FeatureBlock[]]): Tensor {
+  const finish = (y: Tensor): Tensor => others.reduce((z, block) => block.forward(z), y);
+  if (!wanted) return finish(first.forward(x));
+  const [y, kept] = first.pass(x);
+  return kept.add(finish(y));
 }
 
 /** RepConv 3×3, then Conv 3×3, both of full width, plus the input: [B, in, H, W] → [B, out, H, W]. */
@@ -34,7 +35,7 @@ export class RepBottleneck extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    return residual(x, this.residual, (y) => this.conv.forward(this.reparameterised.forward(y)));
+    return residual(x, this.residual, [this.reparameterised, this.conv]);
   }
 }
 
@@ -55,7 +56,7 @@ export class Res extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    return residual(x, this.residual, (y) => this.expand.forward(this.conv.forward(this.reduce.forward(y))));
+    return residual(x, this.residual, [this.reduce, this.conv, this.expand]);
   }
 }
 
@@ -74,7 +75,7 @@ export class Dark extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    return residual(x, this.residual, (y) => this.conv.forward(this.reduce.forward(y)));
+    return residual(x, this.residual, [this.reduce, this.conv]);
   }
 }
 

@@ -39,6 +39,12 @@ export class Conv extends FeatureBlock {
     if (this.norm === undefined) return this.conv.forward(x, this.activation);
     return batchNormActivation({ input: this.conv.forward(x), norm: this.norm }, undefined, this.activation);
   }
+
+  override pass(x: Tensor): [output: Tensor, input: Tensor] {
+    if (this.norm === undefined) return super.pass(x);
+    const [input, passed] = this.conv.pass(x);
+    return [batchNormActivation({ input, norm: this.norm }, undefined, this.activation), passed];
+  }
 }
 
 const options = z.strictObject({

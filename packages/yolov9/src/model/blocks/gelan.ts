@@ -30,8 +30,10 @@ export class GelanStage extends Module {
     this.conv = new Convolution(outChannels, outChannels, { kernel: 3, activation });
   }
 
-  forward(x: Tensor): Tensor {
-    return this.conv.forward(this.inner.forward(x));
+  /** What the stage makes of x, and x for whatever else uses it. */
+  pass(x: Tensor): [output: Tensor, input: Tensor] {
+    const [y, passed] = this.inner.pass(x);
+    return [this.conv.forward(y), passed];
   }
 }
 

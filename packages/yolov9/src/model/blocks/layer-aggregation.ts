@@ -1,7 +1,7 @@
 /**
  * What makes an ELAN: a chain of stages whose every output is kept. ELAN1 and GELAN differ in their stages alone.
  */
-import { concatFeatures, fanOut, type Tensor } from "@yolov9/torch";
+import { concatFeatures, type Tensor } from "@yolov9/torch";
 
 /** Two halves of the channels, and the outputs of a chain of stages that starts from the second: side by side. */
 export function aggregate(split: Tensor, stages: readonly FeatureStage[]): Tensor {
@@ -9,13 +9,13 @@ export function aggregate(split: Tensor, stages: readonly FeatureStage[]): Tenso
   const outputs = [bypass];
   let last = chained;
   for (const stage of stages) {
-    const [kept, next] = fanOut(last, 2);
+    const [next, kept] = stage.pass(last);
     outputs.push(kept);
-    last = stage.forward(next);
+    last = next;
   }
   return concatFeatures([...outputs, last]);
 }
 
 interface FeatureStage {
-  forward(x: Tensor): Tensor;
+  pass(x: Tensor): [output: Tensor, input: Tensor];
 }

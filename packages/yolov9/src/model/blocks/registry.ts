@@ -3,7 +3,7 @@
  * gives for what it gets (channels and stride), and how to make it; registering one makes its name usable in any model file,
  * also as the inner block of a GELAN. Nothing here runs a block.
  */
-import { Module, type Tensor } from "@yolov9/torch";
+import { fanOut, Module, type Tensor } from "@yolov9/torch";
 import type { z } from "zod";
 import type { Activation } from "../activation.js";
 import { didYouMean } from "../did-you-mean.js";
@@ -19,6 +19,15 @@ export interface Feature {
 /** A block with one output; it gets as many tensors as its row names. */
 export abstract class FeatureBlock extends Module {
   abstract forward(...inputs: Tensor[]): Tensor;
+
+  /**
+   * What the block makes of its only input, and that input for whatever else uses it. A block that begins with a convolution has the
+   * gradients of both uses added there.
+   */
+  pass(x: Tensor): [output: Tensor, input: Tensor] {
+    const [used, passed] = fanOut(x, 2);
+    return [this.forward(used), passed];
+  }
 }
 
 /** A block with several outputs, which other rows name `row.0`, `row.1` …; it gets as many tensors as its row names. */

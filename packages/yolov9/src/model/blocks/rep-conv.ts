@@ -2,7 +2,7 @@
  * RepConv: a 3×3 and a 1×1 convolution side by side while training, one 3×3 convolution once fused (Ding et al. 2021, RepVGG).
  * Like the published models it never has an identity branch ("RepConvN").
  */
-import { batchNormActivation, fanOut, type Conv2d, type NormalisedInput, type Tensor } from "@yolov9/torch";
+import { batchNormActivation, type Conv2d, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
@@ -30,14 +30,22 @@ export class RepConv extends FeatureBlock {
 
   forward(x: Tensor): Tensor {
     if (this.fused !== undefined) return this.fused.forward(x, this.activation);
-    const [wide, narrow] = fanOut(x, 2);
-    return batchNormActivation(branch(this.spatial!, wide), branch(this.pointwise!, narrow), this.activation);
+    const [wide, rest] = this.spatial!.conv.pass(x);
+    return this.#sum(wide, this.pointwise!.conv.forward(rest));
   }
-}
 
-/** A branch's convolution of x, and the norm that is still to follow. */
-function branch({ conv, norm }: Conv, x: Tensor): NormalisedInput {
-  return { input: conv.forward(x), norm: norm! };
+  override pass(x: Tensor): [output: Tensor, input: Tensor] {
+    if (this.fused !== undefined) return super.pass(x);
+    const [wide, rest] = this.spatial!.conv.pass(x);
+    const [narrow, passed] = this.pointwise!.conv.pass(rest);
+    return [this.#sum(wide, narrow), passed];
+  }
+
+  /** The branches' convolutions, normalised, added and activated. */
+  #sum(wide: Tensor, narrow: Tensor): Tensor {
+    const [first, second] = [this.spatial!.norm!, this.pointwise!.norm!];
+    return batchNormActivation({ input: wide, norm: first }, { input: narrow, norm: second }, this.activation);
+  }
 }
 
 const options = z.strictObject({ out: channels, groups: z.int().positive().default(1) });

@@ -2,7 +2,7 @@
  * RepCSP: a cross-stage-partial block of RepBottlenecks (Wang et al. 2020, CSPNet); "RepNCSP" of the published models and the
  * default inner block of GELAN.
  */
-import { concatFeatures, fanOut, type Tensor } from "@yolov9/torch";
+import { concatFeatures, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { RepBottleneck } from "./bottleneck.js";
@@ -33,9 +33,24 @@ export class RepCSP extends FeatureBlock {
   }
 
   forward(x: Tensor): Tensor {
-    const [chained, passed] = fanOut(x, 2);
-    const main = this.bottlenecks.reduce((y, block) => block.forward(y), this.main.forward(chained));
-    return this.merge.forward(concatFeatures([main, this.bypass.forward(passed)]));
+    const [main, rest] = this.main.pass(x);
+    const chained = this.#chain(main);
+    return this.#join(chained, this.bypass.forward(rest));
+  }
+
+  override pass(x: Tensor): [output: Tensor, input: Tensor] {
+    const [main, rest] = this.main.pass(x);
+    const chained = this.#chain(main);
+    const [bypass, passed] = this.bypass.pass(rest);
+    return [this.#join(chained, bypass), passed];
+  }
+
+  #chain(main: Tensor): Tensor {
+    return this.bottlenecks.reduce((y, block) => block.forward(y), main);
+  }
+
+  #join(chained: Tensor, bypass: Tensor): Tensor {
+    return this.merge.forward(concatFeatures([chained, bypass]));
   }
 }
 
