@@ -13,6 +13,9 @@ namespace {
 
 YOLOV9_INLINE __mmask16 lanesWithin(int64_t count) { return count >= lanes ? 0xffff : count > 0 ? firstLanes(count) : 0; }
 
+/// What is still to be done with sums.
+enum class Rest { all, residual, nothing };
+
 /// Where a tile of sums goes: to be finished, sums[block][pixel][16], or, where at most a residual is still to be added, to the output.
 struct Target {
   float* sums;
@@ -21,7 +24,7 @@ struct Target {
 };
 
 /// The sums of `blocks` blocks of output channels and `pixels` pixels of a row from `first` on.
-template <int blocks, int pixels, bool finished>
+template <int blocks, int pixels, Rest rest>
 void sumTile(const PixelSums& s, const PixelRow& row, int64_t first, const BFloat16Bits* weights, const Target& target) {
   const int64_t blockStride = s.runs * s.pairs * pairBlock;
   __m512 total[blocks][pixels];
@@ -29,16 +32,17 @@ void sumTile(const PixelSums& s, const PixelRow& row, int64_t first, const BFloa
   for (int64_t run = 0; run < s.runs; ++run, weights += s.pairs * pairBlock) {
     addProducts(total, {row.runs[run] + first * s.pixelStep, s.pixelStep, 2}, {weights, blockStride}, s.pairs);
   }
-  if constexpr (finished) {
-    if (target.residual.data) {
-      for (int b = 0; b < blocks; ++b) {
-        const __mmask16 mask = lanesWithin(target.channels - b * outBlock);
+  if constexpr (rest == Rest::residual) {
+#pragma GCC unroll 2
+    for (int b = 0; b < blocks; ++b) {
+      const __mmask16 mask = lanesWithin(target.channels - b * outBlock);
 #pragma GCC unroll 28
-        for (int p = 0; p < pixels; ++p) {
-          total[b][p] = _mm512_add_ps(total[b][p], loadLanes(target.residual.data + p * target.residual.pixelStride + b * outBlock, mask));
-        }
+      for (int p = 0; p < pixels; ++p) {
+        total[b][p] = _mm512_add_ps(total[b][p], loadLanes(target.residual.data + p * target.residual.pixelStride + b * outBlock, mask));
       }
     }
+  }
+  if constexpr (rest != Rest::all) {
     if (target.channels >= blocks * outBlock) {
 #pragma GCC unroll 28
       for (int p = 0; p < pixels; ++p) {
@@ -57,7 +61,7 @@ void sumTile(const PixelSums& s, const PixelRow& row, int64_t first, const BFloa
     const __mmask16 mask = lanesWithin(target.channels - b * outBlock);
 #pragma GCC unroll 28
     for (int p = 0; p < pixels; ++p) {
-      if constexpr (finished) {
+      if constexpr (rest != Rest::all) {
         storeLanes(target.y.data + p * target.y.pixelStride + b * outBlock, total[b][p], mask);
       } else {
         _mm512_storeu_ps(target.sums + (b * pixels + p) * outBlock, total[b][p]);
@@ -116,9 +120,9 @@ class Prefetch {
 constexpr int64_t tilesOf(int64_t count, int64_t most) { return (count + most - 1) / most; }
 
 /// `blocks` blocks of output channels from `channel` on, in tiles as even as possible.
-template <int blocks, bool finished>
+template <int blocks, Rest rest>
 void convolveBlocks(const PixelSums& s, const PixelRow& row, int64_t channel, Prefetch& prefetch) {
-  static const ByNumber<SumTile, largestTile / blocks> sumTiles([](auto pixels) { return sumTile<blocks, pixels.value, finished>; });
+  static const ByNumber<SumTile, largestTile / blocks> sumTiles([](auto pixels) { return sumTile<blocks, pixels.value, rest>; });
   const BFloat16Bits* weights = s.weights + channel / outBlock * s.runs * s.pairs * pairBlock;
   const int64_t tiles = tilesOf(row.count, largestTile / blocks);
   alignas(64) float sums[largestTile * outBlock];
@@ -126,24 +130,25 @@ void convolveBlocks(const PixelSums& s, const PixelRow& row, int64_t channel, Pr
     const int64_t first = tile * row.count / tiles, pixels = (tile + 1) * row.count / tiles - first;
     sumTiles[pixels](s, row, first, weights, {sums, offset(row.residual, first, channel), offset(row.y, first, channel), s.outChannels - channel});
     prefetch.someMore();
-    for (int b = 0; b < blocks && !finished; ++b) {
+    for (int b = 0; b < blocks && rest == Rest::all; ++b) {
       const int64_t c = channel + b * outBlock;
       finishTile(s, sums + b * pixels * outBlock, c, offset(row.residual, first, c), offset(row.y, first, c), pixels);
     }
   }
 }
 
-template <bool finished>
+template <Rest rest>
 void convolveRow(const PixelSums& s, const PixelRow& row) {
   Prefetch prefetch(row, tilesOf(s.outChannels, 2 * outBlock) * tilesOf(row.count, largestTile / 2));
   int64_t channel = 0;
-  for (; channel + outBlock < s.outChannels; channel += 2 * outBlock) convolveBlocks<2, finished>(s, row, channel, prefetch);
-  if (channel < s.outChannels) convolveBlocks<1, finished>(s, row, channel, prefetch);
+  for (; channel + outBlock < s.outChannels; channel += 2 * outBlock) convolveBlocks<2, rest>(s, row, channel, prefetch);
+  if (channel < s.outChannels) convolveBlocks<1, rest>(s, row, channel, prefetch);
 }
 
 void convolve(const PixelSums& s, const PixelRow& row) {
-  const bool finished = !s.bias && s.activation == Activation::identity;
-  (finished ? convolveRow<true> : convolveRow<false>)(s, row);
+  const bool plain = !s.bias && s.activation == Activation::identity;
+  const auto convolveAs = !plain ? convolveRow<Rest::all> : row.residual.data ? convolveRow<Rest::residual> : convolveRow<Rest::nothing>;
+  convolveAs(s, row);
 }
 
 YOLOV9_INLINE __mmask32 firstWords(int64_t count) { return count >= 32 ? ~0u : (1u << count) - 1; }
