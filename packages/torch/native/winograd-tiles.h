@@ -56,24 +56,26 @@ struct TileMemory {
   static int64_t sumsSize(const TileRows& x) { return tilePositions * (x.tiles() * 2 * outBlock + positionGap); }
 };
 
-/// Memory for the gradient of weights from some rows of tiles: of outputs and of inputs, each [position][block of 16 channels][pair of tiles][16][2].
-struct TilePairs {
-  static int64_t size(const TileRows& x) { return tilePositions * (x.pairs() * 2 * x.channels + positionGap); }
-};
+/// Elements of transformed rows as the gradient of weights takes them: [position][block of 16 channels][pair of tiles][16][2].
+inline int64_t tilePairsSize(const TileRows& x) { return tilePositions * (x.pairs() * 2 * x.channels + positionGap); }
 
 struct WinogradKernels {
   /// y = activation(convolution of x + bias) + residual of the same rows of tiles; residual data null: none
   void (*convolve)(const TileSums& sums, const TileRows& x, const TileRows& residual, const TileRows& y, const TileMemory& memory);
   /// Packs the weights of one block of output channels.
   void (*pack)(const WeightLayout& layout, int64_t block, BFloat16Bits* packed);
+};
+
+struct WinogradGradientKernels {
   /// Adds (A ∂y Aᵀ) ⊙ (Bᵀ d B) of some rows of tiles to sums[position][block of output channels][input channel][16].
-  void (*addGradient)(const TileRows& x, const TileRows& dy, BFloat16Bits* xPairs, BFloat16Bits* dyPairs, float* sums, bool fresh);
+  void (*add)(const TileRows& x, const TileRows& dy, BFloat16Bits* xPairs, BFloat16Bits* dyPairs, float* sums, bool fresh);
   /// Adds what the threads found, `threadStride` apart, and transforms it to [tap][…] in the first nine of the first thread's positions:
   /// `count` vectors from `first` on.
-  void (*finishGradient)(float* sums, int64_t threads, int64_t threadStride, int64_t positionStride, int64_t first, int64_t count);
+  void (*finish)(float* sums, int64_t threads, int64_t threadStride, int64_t positionStride, int64_t first, int64_t count);
 };
 
 /// Null where the processor has no bfloat16 dot product.
 const WinogradKernels* avx512Winograd();
+const WinogradGradientKernels* avx512WinogradGradient();
 
 }  // namespace bridge

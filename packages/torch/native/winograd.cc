@@ -18,6 +18,11 @@ const WinogradKernels* kernels() {
   return table;
 }
 
+const WinogradGradientKernels* gradientKernels() {
+  static const WinogradGradientKernels* const table = avx512WinogradGradient();
+  return table;
+}
+
 /// Fewer channels spend on transforms what they save on products.
 constexpr int64_t fewestChannels = 32;
 /// Smaller images would fill their tiles badly.
@@ -90,11 +95,11 @@ at::Tensor winogradWeightGradient(const ConvolutionShape& shape, Pixels x, Pixel
     for (int64_t row = begin, count; row < end; row += count) {
       count = std::min(most, end - row);
       const TileRows seen = part(inputs, row, count), made = part(gradients, row, count);
-      kernels()->addGradient(seen, made, atLeast(inputMemory, TilePairs::size(seen)), atLeast(gradientMemory, TilePairs::size(made)), found + thread * sumSize,
+      gradientKernels()->add(seen, made, atLeast(inputMemory, tilePairsSize(seen)), atLeast(gradientMemory, tilePairsSize(made)), found + thread * sumSize,
                              row == begin);
     }
   });
-  overParts(vectors, [&](int64_t first, int64_t last) { kernels()->finishGradient(found, threads, sumSize, positionSize, first, last - first); });
+  overParts(vectors, [&](int64_t first, int64_t last) { gradientKernels()->finish(found, threads, sumSize, positionSize, first, last - first); });
   return collectTaps(found, 1, sumSize, weight);
 }
 
