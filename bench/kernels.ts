@@ -14,6 +14,7 @@ import {
   type Precision,
   type Tensor,
 } from "@yolov9/torch";
+import { flatPredictions, headLoss, type FlatPredictions, type Foreground } from "yolov9";
 import type { Report } from "./main.js";
 import { median, table } from "./statistics.js";
 
@@ -44,7 +45,31 @@ function kernels(): Kernel[] {
     { title: "enlarging by 2", body: enlarge },
     { title: "concatenation of two", body: (x) => concatFeatures([x, x]) },
     { title: "four uses, concatenated", body: (x) => concatFeatures(fanOut(x, 4)) },
+    { title: "convolution 1 x 1 and another use", body: (x) => concatFeatures(narrow.pass(x)) },
+    { title: "losses of a head", body: lossOfHead },
   ];
+}
+
+/** The features taken for the raw output of a head, of which every eighth anchor learns an object. */
+function lossOfHead(x: Tensor): Tensor {
+  const predictions = flatPredictions([x], { classCount: CLASSES, strides: [8], regMax: REG_MAX });
+  const { box, cls, dfl } = headLoss(predictions, everyEighth(predictions.grid), REG_MAX);
+  return cls.add(box!).add(dfl!);
+}
+
+const CLASSES = 16;
+const REG_MAX = 12;
+
+function everyEighth({ count, x, y, stride }: FlatPredictions["grid"]): Foreground {
+  const rows = Array.from({ length: (SHAPE[0]! * count) / 8 }, (_, i) => 8 * i);
+  const centres = rows.map((row) => [x, y].map((axis) => axis[row % count]! / stride[row % count]!));
+  return {
+    rows: new Int32Array(rows),
+    classes: new Int32Array(rows.map((row) => row % CLASSES)),
+    scores: new Float64Array(rows.length).fill(0.5),
+    anchors: new Float32Array(centres.flatMap(([cx, cy]) => [cx!, cy!, cx!, cy!])),
+    boxes: new Float32Array(centres.flatMap(([cx, cy]) => [cx! - 2.5, cy! - 3, cx! + 4, cy! + 1.5])),
+  };
 }
 
 export function benchKernels(): Report {
@@ -75,7 +100,7 @@ function measure(body: (x: Tensor) => Tensor, dtype: Precision): number {
   input.requiresGrad = true;
   const run = (): number =>
     scope(() => {
-      const gradient = scope(() => randn(body(input).shape).to({ dtype, memoryFormat: "channels_last" }));
+      const gradient = scope(() => like(body(input)));
       const started = performance.now();
       body(input).backward(gradient);
       const elapsed = performance.now() - started;
@@ -85,4 +110,9 @@ function measure(body: (x: Tensor) => Tensor, dtype: Precision): number {
   const times = Array.from({ length: WARM_UP + RUNS }, run).slice(WARM_UP);
   input.dispose();
   return median(times);
+}
+
+/** Random numbers for a gradient. */
+function like({ shape, dtype }: Tensor): Tensor {
+  return randn(shape).to({ dtype, ...(shape.length === 4 && { memoryFormat: "channels_last" }) });
 }

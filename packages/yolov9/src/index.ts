@@ -81,6 +81,7 @@ export type {
   AuxiliaryWeight,
   DetectionLossOptions,
   DetectionOutputs,
+  FlatPredictions,
   Foreground,
   LossGains,
   LossItems,

@@ -11,6 +11,7 @@ export { assignDensely } from "./dense-assignment.js";
 export type { Foreground } from "./foreground.js";
 export { headLoss } from "./head-loss.js";
 export { flatPredictions } from "./predictions.js";
+export type { FlatPredictions } from "./predictions.js";
 export { DENSE_COLUMNS, denseRows, denseTargets, roomForObjects } from "./dense-targets.js";
 export { TaskAlignedAssigner } from "./task-aligned-assigner.js";
 export type { Assignment, AssignerOptions, ImageObjects, ImagePredictions } from "./task-aligned-assigner.js";
