@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
   capabilities,
+  Conv2d,
+  cpuMultipliesBfloat16,
   follow,
   manualSeed,
   memory,
@@ -244,3 +246,30 @@ function randnOnce(): Tensor {
   manualSeed(1);
   return randn([3, 4, 2, 2], { dtype: "float64" });
 }
+
+describe.runIf(cpuMultipliesBfloat16())("the norm of gradients that kernels summed already", () => {
+  const conv = (): Conv2d => {
+    manualSeed(5);
+    return new Conv2d(32, 48, 3, { padding: 1 });
+  };
+  const backward = (layer: Conv2d): void =>
+    scope(() => {
+      const x = randn([2, 32, 8, 8]).to({ dtype: "bfloat16", memoryFormat: "channels_last" });
+      layer.forward(x).to({ dtype: "float32" }).square().sum().backward();
+    });
+  const changes: { name: string; change: (layer: Conv2d) => void }[] = [
+    { name: "as they came", change: () => undefined },
+    { name: "of two backward passes", change: backward },
+    { name: "changed in place", change: ({ weight }) => noGrad(() => weight.grad!.mul_(3)) },
+    { name: "changed in part", change: ({ weight }) => noGrad(() => weight.grad!.narrow(0, 0, 1).zero_()) },
+  ];
+  it.each(changes)("is that of their values: $name", ({ change }) => {
+    const layer = conv();
+    backward(layer);
+    change(layer);
+    const expected = scope(() => layer.weight.grad!.to({ dtype: "float64" }).square().sum().sqrt().item());
+    const optimiser = new SGD([{ parameters: [layer.weight], lr: 0, momentum: 0, weightDecay: 0, nesterov: false }]);
+    expect(optimiser.step() / expected).toBeCloseTo(1, 5);
+    optimiser.dispose();
+  });
+});
