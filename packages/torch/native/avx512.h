@@ -43,6 +43,14 @@ YOLOV9_INLINE void storeLanes(BFloat16Bits* at, __m512 value, __mmask16 mask) {
   _mm256_mask_storeu_epi16(at, mask, reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(value)));
 }
 
+/// Sixteen numbers `stride` apart, zero beyond the mask.
+YOLOV9_INLINE __m512 stridedLanes(const float* at, int64_t stride, __mmask16 mask) {
+  if (stride == 1) return _mm512_maskz_loadu_ps(mask, at);
+  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  const __m512i index = _mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int32_t>(stride)));
+  return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, index, at, sizeof(float));
+}
+
 /// Calls step(c, mask) for every sixteen of `count` elements, the last of them masked where they are fewer.
 template <typename Step>
 YOLOV9_INLINE void overLanes(int64_t count, const Step& step) {

@@ -188,14 +188,6 @@ void copyRow(const BorderedRow& r, BFloat16Bits* copy) {
   std::memset(copy + (r.margin + width) * channels, 0, (room - width) * channels * sizeof(BFloat16Bits));
 }
 
-/// Sixteen weights `stride` apart, zero beyond the mask.
-YOLOV9_INLINE __m512 stridedLanes(const float* at, int64_t stride, __mmask16 mask) {
-  if (stride == 1) return _mm512_maskz_loadu_ps(mask, at);
-  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  const __m512i index = _mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int32_t>(stride)));
-  return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask, index, at, sizeof(float));
-}
-
 /// Weights of one tap: sixteen pairs of input channels of each output channel, transposed.
 void packTap(const WeightLayout& l, const float* tap, int64_t outChannels, BFloat16Bits* packed) {
   for (int64_t i = 0; i < l.inChannels; i += 2 * lanes, tap += 2 * lanes * l.inStride) {

@@ -131,19 +131,13 @@ void convolve(const TileSums& s, const TileRows& x, const TileRows& residual, co
   }
 }
 
-YOLOV9_INLINE __m512 stridedLanes(const float* at, int64_t stride) {
-  if (stride == 1) return _mm512_loadu_ps(at);
-  const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
-  return _mm512_i32gather_ps(_mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int32_t>(stride))), at, sizeof(float));
-}
-
 /// G g Gᵀ of sixteen kernels, `stride` apart: u[4 · row + column]
 YOLOV9_INLINE void transformKernels(const WeightLayout& l, const float* kernel, int64_t stride, __m512 (&u)[tilePositions]) {
   __m512 columns[3][4];
 #pragma GCC unroll 3
   for (int j = 0; j < 3; ++j) {
     __m512 g[3];
-    for (int i = 0; i < 3; ++i) g[i] = stridedLanes(kernel + i * l.rowStride + j * l.columnStride, stride);
+    for (int i = 0; i < 3; ++i) g[i] = stridedLanes(kernel + i * l.rowStride + j * l.columnStride, stride, 0xffff);
     transformKernel(g, columns[j]);
   }
 #pragma GCC unroll 4
