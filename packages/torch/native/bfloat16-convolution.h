@@ -1,5 +1,6 @@
 // Convolution in bfloat16 by dot products of our own: 3 × 3 and 1 × 1 kernels, padded to keep the image's size
-// (over the stride), without groups. It reads and writes slices of channels in place, sums in float32 and rounds once, at the end.
+// (over the stride), without groups. It reads and writes slices of channels in place, and sums in float32. 3 × 3 kernels go by winograd.h where
+// that is cheaper; what goes by definition is rounded once, at the end.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -43,8 +44,10 @@ at::Tensor convolveBFloat16(const at::Tensor& x, const at::Tensor& weight, const
 void convolveBFloat16Into(const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& bias, int64_t stride,
                           Activation activation, const c10::optional<at::Tensor>& residual, const at::Tensor& y);
 
-/// Whether there is a kernel here for the gradient of the input, and whether it is faster than oneDNN's, which adds nothing.
+/// Whether there is a kernel here for the gradient of the input.
 bool suitsBFloat16InputGradient(const at::Tensor& x, const at::Tensor& weight, int64_t stride, int64_t padding, int64_t dilation, int64_t groups);
+
+/// Whether that one is faster than oneDNN's even where it has nothing to add.
 bool hasFasterInputGradient(const at::Tensor& x, const at::Tensor& weight);
 
 /// The gradient of the input of a convolution that suits, plus one that comes from elsewhere.

@@ -1,7 +1,6 @@
 #include "expectation.h"
 
 #include <ATen/Parallel.h>
-#include <torch/library.h>
 
 #include "expectation-rows.h"
 
@@ -23,7 +22,5 @@ at::Tensor expectation(const at::Tensor& logits) {
   });
   return result;
 }
-
-TORCH_LIBRARY_FRAGMENT(yolov9, library) { library.def("expectation(Tensor logits) -> Tensor", expectation); }
 
 }  // namespace bridge

@@ -71,7 +71,7 @@ struct Layout {
 
 class FlattenLevelsFunction : public torch::autograd::Function<FlattenLevelsFunction> {
  public:
-  /// @param bins of the distributions in the first part, whose expectations are the last output, without a gradient; 0: no such output
+  /// @param bins of the distributions in the first part, whose expectations are the last output, without a gradient
   static variable_list forward(AutogradContext* context, at::TensorList levels, at::IntArrayRef widths, int64_t bins) {
     const at::AutoDispatchBelowADInplaceOrView below;
     const Layout layout(levels, widths);
@@ -80,10 +80,9 @@ class FlattenLevelsFunction : public torch::autograd::Function<FlattenLevelsFunc
       parts.push_back(at::empty({layout.batch, layout.anchors, width}, at::TensorOptions().dtype(at::kFloat)));
     }
     static const ExpectRows expectRows = avx512ExpectRows();
-    const bool expects = bins > 0 && bins <= mostBins && expectRows;
-    const int64_t distributions = bins > 0 ? widths[0] / bins : 0;
-    at::Tensor expected;
-    if (expects) expected = at::empty({layout.batch, layout.anchors, distributions}, at::TensorOptions().dtype(at::kFloat));
+    const bool expects = bins <= mostBins && expectRows;
+    const int64_t distributions = widths[0] / bins;
+    at::Tensor expected = at::empty({layout.batch, layout.anchors, distributions}, at::TensorOptions().dtype(at::kFloat));
     for (size_t l = 0; l < levels.size(); ++l) {
       const at::Tensor level = channelsLast(levels[l]);
       overTypes(level.scalar_type(), [&](auto element) {
@@ -101,10 +100,9 @@ class FlattenLevelsFunction : public torch::autograd::Function<FlattenLevelsFunc
         });
       });
     }
-    if (bins > 0) {
-      parts.push_back(expects ? expected : expectation(parts[0].view({layout.batch, layout.anchors, distributions, bins})));
-      context->mark_non_differentiable({parts.back()});
-    }
+    if (!expects) expected = expectation(parts[0].view({layout.batch, layout.anchors, distributions, bins}));
+    parts.push_back(expected);
+    context->mark_non_differentiable({expected});
     context->set_materialize_grads(false);
     std::vector<int64_t> sizes;
     for (const at::Tensor& level : levels) sizes.insert(sizes.end(), {level.size(2), level.size(3), static_cast<int64_t>(level.scalar_type())});
@@ -155,11 +153,11 @@ bool suits(at::TensorList levels, at::IntArrayRef widths) {
   });
 }
 
-/// [B, Σ widths, H, W] each → for every part [B, Σ H·W, width] in float32; where bins are given, the expectations of the first part's
-/// distributions after them, [B, Σ H·W, width / bins] without a gradient.
+/// [B, Σ widths, H, W] each → for every part [B, Σ H·W, width] in float32, and after them the expectations of the first part's distributions,
+/// [B, Σ H·W, width / bins] without a gradient.
 std::vector<at::Tensor> flattenLevels(at::TensorList levels, at::IntArrayRef widths, int64_t bins) {
   TORCH_CHECK(!levels.empty() && !widths.empty(), "flatten_levels takes at least one level and one width");
-  TORCH_CHECK(bins == 0 || (bins > 0 && widths[0] % bins == 0), "flatten_levels cannot take ", widths[0], " channels as distributions over ", bins, " bins");
+  TORCH_CHECK(bins > 0 && widths[0] % bins == 0, "flatten_levels cannot take ", widths[0], " channels as distributions over ", bins, " bins");
   if (suits(levels, widths)) return FlattenLevelsFunction::apply(levels, widths, bins);
   std::vector<std::vector<at::Tensor>> parts(widths.size());
   for (const at::Tensor& level : levels) {
@@ -168,7 +166,7 @@ std::vector<at::Tensor> flattenLevels(at::TensorList levels, at::IntArrayRef wid
   }
   std::vector<at::Tensor> all;
   for (const auto& part : parts) all.push_back(at::cat(part, 1));
-  if (bins > 0) all.push_back(expectation(all[0].detach().view({all[0].size(0), all[0].size(1), -1, bins})));
+  all.push_back(expectation(all[0].detach().view({all[0].size(0), all[0].size(1), -1, bins})));
   return all;
 }
 

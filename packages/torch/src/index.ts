@@ -41,7 +41,7 @@ export { BatchNorm2d, withFrozenStatistics } from "./nn/batch-norm2d.js";
 export { activate, type Activation } from "./nn/activation.js";
 export { batchNormActivation, type NormalisedInput } from "./nn/batch-norm-activation.js";
 export { concatFeatures, enlarge, fanOut, smooth, unitImages } from "./nn/features.js";
-export { decodeLevels, expectation, flattenDistributions, flattenLevels, type HeadChannels } from "./nn/levels.js";
+export { decodeLevels, flattenLevels, type HeadChannels } from "./nn/levels.js";
 export { Plan, recordPlan } from "./plan/plan.js";
 export { boxLossSums, crossEntropySum, hasLossKernels, type LearningAnchors } from "./nn/losses.js";
 export { usesOwnKernels, withPlainKernels } from "./nn/plain-kernels.js";

@@ -1,11 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
-  arange,
   concatFeatures,
   enlarge,
-  expectation,
   fanOut,
-  flattenDistributions,
   flattenLevels,
   manualSeed,
   randn,
@@ -76,7 +73,7 @@ cases.push({
     [2, 7, 2, 2],
   ],
   body: (levels) => {
-    const [boxes, , quality] = flattenLevels(levels, [4, 2, 1]);
+    const [boxes, , quality] = flattenLevels(levels, [4, 2, 1], 2).parts;
     return boxes!.square().mul(quality!);
   },
 });
@@ -95,47 +92,41 @@ describe.each(cases)("$name", ({ shapes, body }) => {
   );
 });
 
-describe("flattenDistributions", () => {
+describe("flattenLevels", () => {
   it.each([
     { bins: 4, dtype: "float32" },
-    { bins: 4, dtype: "bfloat16" },
+    { bins: 16, dtype: "float32" },
+    { bins: 16, dtype: "bfloat16" },
     { bins: 4, dtype: "float64" },
     { bins: 20, dtype: "float32" },
-  ] as const)("gives expectations of $bins bins beside the parts, in $dtype", ({ bins, dtype }) => {
-    manualSeed(9);
-    const levels = [randn([2, 4 * bins + 3, 9, 11]), randn([2, 4 * bins + 3, 2, 3])].map((level) => {
-      const leaf = level.mul(3).to({ dtype, memoryFormat: "channels_last" }).detach();
-      leaf.requiresGrad = true;
-      return leaf;
-    });
-    const { parts, expected } = flattenDistributions(levels, [4 * bins, 3], bins);
-    const [boxes, classes] = flattenLevels(levels, [4 * bins, 3]);
-    expect([expected.shape, expected.requiresGrad]).toEqual([[2, 105, 4], false]);
-    expect(parts.map((part) => part.toArray())).toEqual([boxes!.toArray(), classes!.toArray()]);
-    const plain = boxes!.detach().view([2, 105, 4, bins]).softmax(-1).mul(arange(bins)).sum([-1]);
-    expect(expected.sub(plain).abs().max().item()).toBeLessThan(2e-5);
-    parts[0]!.sum().backward();
-    expect(levels[0]!.grad!.sum().item()).toBeCloseTo(2 * 99 * 4 * bins, 0);
-  });
+  ] as const)(
+    "gives expectations of $bins bins beside the parts, in $dtype, also of large and equal logits",
+    (size) => {
+      const { bins, dtype } = size;
+      manualSeed(9);
+      const wide = randn([2, 4 * bins + 3, 9, 11]).mul(4);
+      const levels = [
+        wide,
+        randn([2, 4 * bins + 3, 2, 3])
+          .mul(0)
+          .add(90),
+      ].map((level) => {
+        const leaf = level.to({ dtype, memoryFormat: "channels_last" }).detach();
+        leaf.requiresGrad = true;
+        return leaf;
+      });
+      const { parts, expected } = flattenLevels(levels, [4 * bins, 3], bins);
+      const plain = withPlainKernels(() => flattenLevels(levels, [4 * bins, 3], bins));
+      expect([expected.shape, expected.requiresGrad]).toEqual([[2, 105, 4], false]);
+      expect(parts.map((part) => part.toArray())).toEqual(plain.parts.map((part) => part.toArray()));
+      expect(expected.sub(plain.expected).abs().max().item()).toBeLessThan(2e-5);
+      parts[0]!.sum().backward();
+      expect(levels[0]!.grad!.sum().item()).toBeCloseTo(2 * 99 * 4 * bins, 0);
+    },
+  );
 
   it("refuses widths that are no distributions", () => {
-    expect(() => flattenDistributions([randn([1, 9, 2, 2])], [9], 4)).toThrow(/9 channels .* 4 bins/);
-  });
-});
-
-describe("expectation", () => {
-  it.each([16, 7, 20])("of %i bins equals softmax and a sum, also for large and equal logits", (bins) => {
-    manualSeed(8);
-    const logits = concatFeatures([randn([3, 5, 4, bins]).mul(4), randn([3, 1, 4, bins]).mul(0).add(90)]);
-    const [own, plain] = [expectation(logits), withPlainKernels(() => expectation(logits))];
-    expect(own.shape).toEqual([3, 6, 4]);
-    expect(own.sub(plain).abs().max().item()).toBeLessThan(1e-5);
-  });
-
-  it("refuses to be differentiated", () => {
-    const logits = randn([2, 16]);
-    logits.requiresGrad = true;
-    expect(() => expectation(logits)).toThrow("no gradient");
+    expect(() => flattenLevels([randn([1, 9, 2, 2])], [9], 4)).toThrow(/9 channels .* 4 bins/);
   });
 });
 

@@ -1,33 +1,19 @@
 // A detection head's levels on their way into a loss, as rows of anchors, and out of the network, as boxes and scores; and the distances
 // that their distributions expect.
-import { noGrad } from "../autograd.js";
 import { callOperator } from "../dispatch.js";
 import { arange, cat } from "../operators.generated.js";
 import type { Tensor } from "../tensor.js";
 import { usesOwnKernels } from "./plain-kernels.js";
 
 /**
- * A head's levels as rows of anchors, level after level and row after row, their channels taken apart into parts.
+ * A head's levels as rows of anchors, level after level and row after row, their channels taken apart into parts, of which the first holds
+ * distributions.
  * @param levels [B, Σ widths, Hᵢ, Wᵢ] each
- * @returns for every width [B, Σ Hᵢ · Wᵢ, width], contiguous and in float32
- */
-export function flattenLevels(levels: readonly Tensor[], widths: readonly number[]): Tensor[] {
-  if (usesOwnKernels()) return callOperator("yolov9::flatten_levels", "", [levels, widths, 0]) as Tensor[];
-  const parts = levels.map((level) => level.split_with_sizes([...widths], 1).map(anchorsFirst));
-  return widths.map((_, part) =>
-    cat(
-      parts.map((level) => level[part]!),
-      1,
-    ),
-  );
-}
-
-/**
- * The same where the first part holds distributions.
  * @param widths the first is a multiple of `bins`
- * @returns `expected` [B, Σ Hᵢ · Wᵢ, width / bins], their expectations, without a gradient
+ * @returns `parts`: for every width [B, Σ Hᵢ · Wᵢ, width], contiguous and in float32; `expected` [B, Σ Hᵢ · Wᵢ, widths₀ / bins]:
+ * Σ i · softmax(logits)ᵢ of the distributions, without a gradient
  */
-export function flattenDistributions(
+export function flattenLevels(
   levels: readonly Tensor[],
   widths: readonly number[],
   bins: number,
@@ -36,20 +22,16 @@ export function flattenDistributions(
     const all = callOperator("yolov9::flatten_levels", "", [levels, widths, bins]) as Tensor[];
     return { parts: all.slice(0, -1), expected: all.at(-1)! };
   }
-  const parts = flattenLevels(levels, widths);
-  const [first] = parts;
-  const shape = [...first!.shape.slice(0, 2), widths[0]! / bins, bins];
-  return { parts, expected: noGrad(() => expectation(first!.view(shape))) };
-}
-
-/**
- * Σ i · softmax(logits)ᵢ over the last dimension, without a gradient: [..., bins] → [...].
- * @throws Error where a gradient is recorded
- */
-export function expectation(logits: Tensor): Tensor {
-  if (usesOwnKernels()) return callOperator("yolov9::expectation", "", [logits]) as Tensor;
-  const { dtype, device, shape } = logits;
-  return logits.softmax(-1).matmul(arange(shape.at(-1)!, { dtype, device }));
+  const split = levels.map((level) => level.split_with_sizes([...widths], 1).map(anchorsFirst));
+  const parts = widths.map((_, part) =>
+    cat(
+      split.map((level) => level[part]!),
+      1,
+    ),
+  );
+  const { shape, dtype, device } = parts[0]!;
+  const distributions = parts[0]!.detach().view([...shape.slice(0, 2), widths[0]! / bins, bins]);
+  return { parts, expected: distributions.softmax(-1).matmul(arange(bins, { dtype, device })) };
 }
 
 /** [B, C, H, W] → [B, H * W, C] in float32. */

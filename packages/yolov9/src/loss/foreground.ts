@@ -2,7 +2,7 @@
  * The anchors of a batch that learn objects, as an assigner chooses them from one head's predictions, without a gradient. Another
  * head may learn the same: the choice says nothing of the head that it was made from.
  */
-import type { Tensor } from "@yolov9/torch";
+import type { TypedArray } from "@yolov9/torch";
 import type { AnchorGrid } from "./anchor-grid.js";
 import type { FlatPredictions, HeadShape } from "./predictions.js";
 import type { Assignment, ImageObjects, TaskAlignedAssigner } from "./task-aligned-assigner.js";
@@ -29,16 +29,19 @@ export function assignAnchors(
 ): Foreground {
   if (objects.every(({ classes: labels }) => labels.length === 0)) return emptyForeground(0);
   const { distances, classes, objectness, grid } = predictions;
+  const ofDistances = floats(distances.toArray());
+  const ofObjectness = objectness && floats(objectness.toArray());
   const decoded = new Float32Array(grid.count * 4);
-  const assignments = withFloats([distances, classes, objectness], ([ofDistances, logits, ofObjectness]) =>
+  // By far the largest of the three is not copied.
+  const assignments = classes.withArray((logits) =>
     objects.map((ofImage, image) => {
       const from = image * grid.count;
       const ofAnchors = (values: Float32Array, width: number): Float32Array =>
         values.subarray(from * width, (from + grid.count) * width);
-      grid.decode(ofAnchors(ofDistances!, 4), decoded);
+      grid.decode(ofAnchors(ofDistances, 4), decoded);
       const ofPrediction = {
         boxes: decoded,
-        logits: ofAnchors(logits!, classCount),
+        logits: ofAnchors(floats(logits), classCount),
         classCount,
         ...(ofObjectness && { objectness: ofAnchors(ofObjectness, 1) }),
       };
@@ -81,19 +84,7 @@ function gather(assignments: readonly Assignment[], objects: readonly ImageObjec
   return foreground;
 }
 
-/** Calls `body` with the elements of tensors, as long as they are needed. */
-function withFloats<Result>(
-  tensors: readonly (Tensor | undefined)[],
-  body: (elements: readonly (Float32Array | undefined)[]) => Result,
-): Result {
-  const collect = (i: number, found: readonly (Float32Array | undefined)[]): Result => {
-    if (i === tensors.length) return body(found);
-    const values = tensors[i];
-    if (values === undefined) return collect(i + 1, [...found, undefined]);
-    return values.withArray((array) => {
-      if (!(array instanceof Float32Array)) throw new Error(`expected float32 predictions, got ${values.dtype}`);
-      return collect(i + 1, [...found, array]);
-    });
-  };
-  return collect(0, []);
+function floats(values: TypedArray): Float32Array {
+  if (!(values instanceof Float32Array)) throw new Error("expected float32 predictions");
+  return values;
 }

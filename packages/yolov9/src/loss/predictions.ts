@@ -2,7 +2,7 @@
  * What one head predicts for a batch, with all levels in one row of anchors. Only the layout: which anchors learn what is
  * foreground.ts, what they lose head-loss.ts.
  */
-import { flattenDistributions } from "@yolov9/torch";
+import { flattenLevels } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import { AnchorGrid } from "./anchor-grid.js";
 
@@ -33,7 +33,7 @@ export interface FlatPredictions {
 export function flatPredictions(levels: readonly Tensor[], shape: HeadShape): FlatPredictions {
   const { classCount, strides, regMax, objectness = false } = shape;
   const widths = [4 * regMax, classCount, ...(objectness ? [1] : [])];
-  const { parts, expected } = flattenDistributions(levels, widths, regMax);
+  const { parts, expected } = flattenLevels(levels, widths, regMax);
   const [boxes, classes, quality] = parts;
   return {
     boxes: boxes!,
