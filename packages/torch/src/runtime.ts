@@ -62,18 +62,19 @@ export function profile(body: () => void): OperatorTime[] {
 
 /**
  * The device to work on.
- * @param wanted "auto" (a CUDA device if there is one), "cpu", "cuda" or "cuda:N"
+ * @param wanted "auto" (a CUDA device if there is one), "cpu", "cuda", "cuda:N", or "N" for the same
  * @throws Error if a CUDA device is wanted and this libtorch or machine has none
  */
 export function resolveDevice(wanted: string): string {
   const { cuda, version } = bridge.capabilities();
   if (wanted === "auto") return cuda ? "cuda:0" : "cpu";
   if (wanted === "cpu") return "cpu";
-  if (!/^cuda(:\d+)?$/.test(wanted))
-    throw new Error(`unknown device '${wanted}' (known: auto, cpu, cuda, cuda:0, cuda:1, …)`);
+  if (!/^(cuda(:\d+)?|\d+)$/.test(wanted))
+    throw new Error(`unknown device '${wanted}' (known: auto, cpu, cuda, cuda:0, cuda:1, …, or 0, 1, …)`);
   if (!cuda)
     throw new Error(
-      `device '${wanted}' is not available: libtorch ${version} here has no CUDA or finds no GPU; use 'cpu'`,
+      `device '${wanted}' is not available: libtorch ${version} here has no CUDA or finds no GPU; use cpu or auto`,
     );
-  return wanted === "cuda" ? "cuda:0" : wanted;
+  if (wanted === "cuda") return "cuda:0";
+  return wanted.startsWith("cuda:") ? wanted : `cuda:${wanted}`;
 }

@@ -6,6 +6,7 @@
 // Configuration
 export {
   ConfigError,
+  UsageError,
   DetectConfig,
   ExportConfig,
   TrainConfig,

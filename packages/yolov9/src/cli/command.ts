@@ -33,7 +33,7 @@ export function configurationOf<Schema extends ConfigSchema>(
 ): z.output<Schema> {
   const flags = { ...command.opts<Record<string, unknown>>(), ...more };
   const { config: file } = flags;
-  return resolveConfig(schema, { flags, file: typeof file === "string" ? file : undefined });
+  return resolveConfig(schema, { flags, file: typeof file === "string" ? file : undefined, note });
 }
 
 /** One JSON value and nothing else on standard output. */

@@ -6,7 +6,10 @@ import { configurationOf, describeCommand, note, printJson } from "./command.js"
 import { UserError } from "./user-error.js";
 
 export function addDetectCommand(program: Command): void {
-  const command = program.command("detect").argument("<sources...>", "picture files, folders, globs in quotes");
+  const command = program
+    .command("detect")
+    .alias("predict")
+    .argument("<sources...>", "picture files, folders, globs in quotes");
   describeCommand(command, {
     description: "find objects in pictures with an exported model or a checkpoint",
     schema: DetectConfig,

@@ -1,6 +1,6 @@
 /** The ONNX part of `yolov9 export`: precision, calibration images and suppression from the configuration, and what is told about the file. */
 import { writeFileSync } from "node:fs";
-import type { ExportConfig } from "../config/index.js";
+import { UsageError, type ExportConfig } from "../config/index.js";
 import { openDataset, type Dataset, type Sample } from "../data/index.js";
 import type { ExportedModel, Int8Options } from "../export/index.js";
 import type { OpenedModel } from "../weights/index.js";
@@ -48,7 +48,9 @@ function suppressionOf({ confidence, iou, maxDetections, multiLabel }: ExportCon
 async function int8Options(config: ExportConfig, side: number): Promise<Int8Options> {
   const path = config.calibrationData ?? config.data;
   if (path === undefined) {
-    throw new UserError("int8 needs images to calibrate with: give --calibration-data, a data set like those of train");
+    throw new UsageError(
+      "int8 needs images to calibrate with: give --calibration-data, a data set like those of train",
+    );
   }
   const { calibrationImages } = await import("../export/index.js");
   const images = trainingImages(await openDataset(path, { splits: ["train", "val"] }), path);

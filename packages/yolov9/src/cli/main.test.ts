@@ -42,7 +42,7 @@ describe("yolov9", () => {
     const nowhere = await yolov9("export", "--weights", "nowhere.safetensors");
     expect(nowhere).toMatchObject({ code: 1, err: "error: nowhere.safetensors: no such file or folder\n" });
     const { code, err } = await yolov9("val", "--weights", "w", "--data", "d", "--split", "dev");
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(err).toMatch(/^error: .*--split is "dev", but must be one of train, val, test\n$/);
   });
 

@@ -11,7 +11,9 @@ import { addDownloadCommand } from "./download.js";
 import { addEvaluateCommand } from "./evaluate.js";
 import { addExportCommand } from "./export.js";
 import { addImportCommand } from "./import.js";
+import { keyValueAdvice } from "./key-value.js";
 import { addInfoCommand } from "./info.js";
+import { UsageError } from "../config/index.js";
 import { loadPlugins } from "./plugins.js";
 import { addTrainCommand } from "./train.js";
 import { describeFailure } from "./user-error.js";
@@ -50,6 +52,11 @@ export function yolov9Program(): Command {
  * @returns the exit code: 0, 1 for a failure, 2 for a wrong command line
  */
 export async function run(args: readonly string[]): Promise<number> {
+  const advice = keyValueAdvice(yolov9Program().configureOutput({ writeErr: () => undefined }), args);
+  if (advice !== undefined) {
+    console.error(advice);
+    return EXIT_USAGE;
+  }
   try {
     await yolov9Program().parseAsync(args, { from: "user" });
     return Number(process.exitCode ?? 0);
@@ -57,7 +64,7 @@ export async function run(args: readonly string[]): Promise<number> {
     // Commander has printed its own message by now.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
     console.error(describeFailure(error, isDebug()));
-    return EXIT_FAILURE;
+    return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE;
   }
 }
 

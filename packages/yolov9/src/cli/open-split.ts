@@ -6,17 +6,27 @@ import { UserError } from "./user-error.js";
 /** So many problems are printed one by one. */
 const SHOWN_PROBLEMS = 10;
 
-/** @throws UserError when the data set has no such split */
+/** @throws UserError when the data set has no such split, naming those that it has */
 export async function openSplit(
   path: string,
   split: SplitName,
   { singleClass = false }: { readonly singleClass?: boolean } = {},
 ): Promise<{ dataset: Dataset; samples: readonly Sample[] }> {
-  const dataset = await openDataset(path, { splits: [split], singleClass });
+  const dataset = await openDataset(path, { splits: [split], singleClass }).catch(async (error: unknown) => {
+    throw (await withoutSplit(path, split)) ?? error;
+  });
   const samples = dataset.splits[split];
-  if (samples === undefined) throw new UserError(`${path}: the data set has no split "${split}"`);
+  if (samples === undefined) throw (await withoutSplit(path, split)) ?? new UserError(`${path}: no split "${split}"`);
   reportProblems(dataset.problems);
   return { dataset, samples };
+}
+
+/** What to say of a data set that can be read but has no such split; undefined for any other. */
+async function withoutSplit(path: string, split: SplitName): Promise<UserError | undefined> {
+  const dataset = await openDataset(path).catch(() => undefined);
+  if (dataset === undefined || split in dataset.splits) return undefined;
+  const found = Object.entries(dataset.splits).map(([name, samples]) => `${name} (${samples.length})`);
+  return new UserError(`${path}: the data set has no split "${split}"; the images that it has are ${found.join(", ")}`);
 }
 
 /** One line a problem on standard error; many are counted. */

@@ -2,8 +2,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
-import { ValConfig } from "../config/index.js";
+import { UsageError, ValConfig } from "../config/index.js";
 import { resultFolder } from "../result-folder.js";
+import { runConfigOf } from "../train/checkpoint.js";
 import { configurationOf, describeCommand, note, printJson } from "./command.js";
 import { openSplit, reportProblems } from "./open-split.js";
 
@@ -13,7 +14,7 @@ export function addValCommand(program: Command): void {
     description: "measure weights on a data set: COCO's average precision, kinds of errors, losses, speed, a report",
     schema: ValConfig,
     examples: [
-      ["yolov9 val --weights runs/train/yolov9-t --data data.yaml", "the best weights of a run"],
+      ["yolov9 val --weights runs/train/yolov9-t", "the best weights of a run, on its data"],
       ["yolov9 val --weights best.onnx --data data.yaml --split test --json", "an exported model, for programs"],
       ["yolov9 val --model gelan-t --weights w.safetensors --data coco/ --no-square", "as the published figures"],
     ],
@@ -23,9 +24,24 @@ export function addValCommand(program: Command): void {
     .action(() => val(command));
 }
 
+/**
+ * What a run was trained on where no other data is named: the same classes too.
+ * @throws UsageError when the weights are of no run
+ */
+function withDataOfRun(config: ValConfig): ValConfig & { data: string } {
+  const { data, weights } = config;
+  if (data !== undefined) return { ...config, data };
+  const run = runConfigOf(weights);
+  if (run?.data === undefined) {
+    throw new UsageError(`data is missing: give --data (${weights} does not say what it was trained on)`);
+  }
+  note(`data of the run: ${run.data}`);
+  return { ...config, data: run.data, singleClass: config.singleClass || run.singleClass };
+}
+
 async function val(command: Command): Promise<void> {
   const own = command.opts<{ json?: boolean; saveJson?: string | true }>();
-  const config = configurationOf(command, ValConfig);
+  const config = withDataOfRun(configurationOf(command, ValConfig));
   const { dataset, samples } = await openSplit(config.data, config.split, config);
   const stage = await import("../validate/index.js");
   const opened = await stage.openPredictor(config.weights, { ...config, withLosses: true });

@@ -21,7 +21,12 @@ export const data = z
   .min(1)
   .describe("data set: a YAML file, or a folder in YOLO, Pascal VOC, COCO or CSV layout");
 
-export const device = z.string().default("auto").describe("auto (a GPU when libtorch has one), cpu, cuda:0");
+export const device = z
+  .string()
+  .regex(/^(auto|cpu|cuda(:\d+)?|\d+)$/)
+  .meta({ allowed: "one of auto, cpu, cuda, cuda:N or N, the number of one GPU" })
+  .default("auto")
+  .describe("auto (a GPU when libtorch has one), cpu, cuda:0 or 0 (the first GPU)");
 
 export const threads = z.int().min(0).default(0).describe("threads of libtorch; 0 uses every core");
 

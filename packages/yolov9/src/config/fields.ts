@@ -14,16 +14,23 @@ export interface ConfigField {
   readonly key: string;
   /** The key on the command line, `--weight-decay`. */
   readonly flag: string;
+  /** Another name of the flag, which users of similar programs type. */
+  readonly alias?: string;
   readonly kind: FieldKind;
   /** Kind of the elements of a list. */
   readonly itemKind?: "integer" | "number" | "string";
   readonly required: boolean;
   readonly default?: unknown;
   readonly choices?: readonly string[];
+  /** Of numbers, where only multiples of one are allowed. */
+  readonly multipleOf?: number;
   /** The allowed values in words, `an integer ≥ 1`. */
   readonly allowed: string;
   readonly description: string;
 }
+
+/** Other names of flags, by key. */
+const ALIASES: Readonly<Record<string, string>> = { confidence: "--conf" };
 
 const MAX_INTEGER = Number.MAX_SAFE_INTEGER;
 
@@ -39,6 +46,8 @@ const jsonField = z.object({
   exclusiveMaximum: z.number().optional(),
   multipleOf: z.number().optional(),
   items: z.object({ type: z.string() }).optional(),
+  /** From `meta`, where limits cannot be told from the schema. */
+  allowed: z.string().optional(),
 });
 const jsonObject = z.object({
   properties: z.record(z.string(), jsonField),
@@ -60,12 +69,14 @@ export function configFields(schema: ConfigSchema): ConfigField[] {
   return Object.entries(properties).map(([key, json]) => ({
     key,
     flag: flagOf(key),
+    ...(ALIASES[key] === undefined ? {} : { alias: ALIASES[key] }),
     kind: kindOf(key, json),
     ...(json.items === undefined ? {} : { itemKind: itemKindOf(key, json.items.type) }),
     required: required.includes(key),
     ...(json.default === undefined ? {} : { default: json.default }),
     ...(json.enum === undefined ? {} : { choices: json.enum }),
-    allowed: allowedValues(json),
+    ...(json.multipleOf === undefined ? {} : { multipleOf: json.multipleOf }),
+    allowed: json.allowed ?? allowedValues(json),
     description: json.description,
   }));
 }

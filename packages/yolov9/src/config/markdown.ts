@@ -10,7 +10,8 @@ export function configTable(schema: ConfigSchema): string {
       : field.default === undefined
         ? ""
         : `\`${JSON.stringify(field.default)}\``;
-    return `| \`${field.key}\` | \`${field.flag}\` | ${value} | ${field.allowed} | ${field.description} |`;
+    const flags = field.alias === undefined ? `\`${field.flag}\`` : `\`${field.flag}\`, \`${field.alias}\``;
+    return `| \`${field.key}\` | ${flags} | ${value} | ${field.allowed} | ${field.description} |`;
   });
   return ["| key | flag | default | allowed | what it does |", "| --- | --- | --- | --- | --- |", ...rows, ""].join(
     "\n",

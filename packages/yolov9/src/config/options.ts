@@ -21,6 +21,7 @@ export function addConfigOptions(command: Command, schema: ConfigSchema): Comman
 
 function optionsOf(field: ConfigField): Option[] {
   const help = helpText(field);
+  const flag = field.alias === undefined ? field.flag : `${field.alias}, ${field.flag}`;
   switch (field.kind) {
     case "boolean": {
       // Both directions exist, so that a flag can overrule a YAML file; the help shows the one that changes the default.
@@ -29,14 +30,14 @@ function optionsOf(field: ConfigField): Option[] {
       return field.default === true ? [on.hideHelp(), off] : [on, off.hideHelp()];
     }
     case "boolean-or-string":
-      return [new Option(`${field.flag} [value]`, help)];
+      return [new Option(`${flag} [value]`, help)];
     case "list":
-      return [new Option(`${field.flag} <list>`, help).argParser((text) => parseList(text, field.itemKind))];
+      return [new Option(`${flag} <list>`, help).argParser((text, before) => parseList(text, before, field.itemKind))];
     case "integer":
     case "number":
-      return [new Option(`${field.flag} <${field.kind === "integer" ? "n" : "x"}>`, help).argParser(parseNumber)];
+      return [new Option(`${flag} <${field.kind === "integer" ? "n" : "x"}>`, help).argParser(parseNumber)];
     case "string": {
-      const option = new Option(`${field.flag} <${field.choices === undefined ? "text" : "choice"}>`, help);
+      const option = new Option(`${flag} <${field.choices === undefined ? "text" : "choice"}>`, help);
       return [option];
     }
   }
@@ -45,7 +46,7 @@ function optionsOf(field: ConfigField): Option[] {
 function helpText(field: ConfigField): string {
   const notes = [
     field.choices === undefined ? undefined : field.choices.join(" | "),
-    field.kind === "list" ? "comma-separated" : undefined,
+    field.kind === "list" ? "comma-separated or repeated" : undefined,
     field.default === undefined || field.kind === "boolean" ? undefined : `default: ${JSON.stringify(field.default)}`,
     field.kind === "boolean" ? `default: ${field.default === true ? "on" : "off"}` : undefined,
     field.required ? "required" : undefined,
@@ -58,7 +59,11 @@ function parseNumber(text: string): number | string {
   return text.trim() === "" || Number.isNaN(Number(text)) ? text : Number(text);
 }
 
-function parseList(text: string, itemKind: ConfigField["itemKind"]): (number | string)[] {
+/** @param before what the same flag said earlier in the command line */
+function parseList(text: string, before: unknown, itemKind: ConfigField["itemKind"]): unknown[] {
   const items = text.split(",").map((item) => item.trim());
-  return itemKind === "string" ? items : items.map(parseNumber);
+  return [
+    ...(Array.isArray(before) ? (before as unknown[]) : []),
+    ...(itemKind === "string" ? items : items.map(parseNumber)),
+  ];
 }

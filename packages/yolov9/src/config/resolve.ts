@@ -6,13 +6,18 @@ import { readFileSync } from "node:fs";
 import { closest } from "fastest-levenshtein";
 import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
-import { configFields } from "./fields.js";
+import { configFields, flagOf } from "./fields.js";
 import type { ConfigField, ConfigSchema } from "./fields.js";
 import { messageOf } from "../error-message.js";
 
 /** A configuration that cannot be used; the message is meant for the user and needs no stack trace. */
 export class ConfigError extends Error {
-  override readonly name = "ConfigError";
+  override readonly name: string = "ConfigError";
+}
+
+/** A wrong command line: an option that is missing, has a value that is not allowed, or contradicts another. */
+export class UsageError extends ConfigError {
+  override readonly name = "UsageError";
 }
 
 export interface ConfigSources {
@@ -20,6 +25,8 @@ export interface ConfigSources {
   readonly file?: string | undefined;
   /** Values by key, as commander's `opts()` gives them; keys that the schema does not have belong to the command and are left alone. */
   readonly flags?: Readonly<Record<string, unknown>> | undefined;
+  /** Told of values that were adjusted: sizes that are no multiple of what they must be are rounded up. Without it they are refused. */
+  readonly note?: ((text: string) => void) | undefined;
 }
 
 interface Located {
@@ -30,7 +37,7 @@ interface Located {
 
 /**
  * The checked configuration with every default filled in.
- * @throws ConfigError naming every problem, one a line
+ * @throws ConfigError naming every problem, one a line; a UsageError when not all of them stand in the file
  */
 export function resolveConfig<S extends ConfigSchema>(schema: S, sources: ConfigSources): z.output<S> {
   const fields = configFields(schema);
@@ -38,7 +45,8 @@ export function resolveConfig<S extends ConfigSchema>(schema: S, sources: Config
     ...(sources.file === undefined ? [] : readYaml(sources.file, fields)),
     ...readFlags(sources.flags ?? {}, fields),
   ]);
-  return check(schema, fields, located);
+  const { note } = sources;
+  return check(schema, fields, note === undefined ? located : roundedUp(fields, located, note));
 }
 
 /** The configuration of an object from a program or a checkpoint, with the same messages; `place` says where it came from. */
@@ -59,8 +67,32 @@ function check<S extends ConfigSchema>(
 ): z.output<S> {
   const result = schema.safeParse(Object.fromEntries([...located].map(([key, { value }]) => [key, value])));
   if (result.success) return result.data;
-  const keys = new Set(result.error.issues.map((issue) => String(issue.path[0])));
-  throw new ConfigError([...keys].map((key) => problem(key, fields, located)).join("\n"));
+  const keys = [...new Set(result.error.issues.map((issue) => String(issue.path[0])))];
+  const text = keys.map((key) => problem(key, fields, located)).join("\n");
+  const places = keys.map((key) => located.get(key)?.place);
+  throw places.every((place) => place !== undefined && place !== COMMAND_LINE)
+    ? new ConfigError(text)
+    : new UsageError(text);
+}
+
+/** Whole numbers that must be multiples of another, such as image sizes of the stride, made the next larger one. */
+function roundedUp(
+  fields: readonly ConfigField[],
+  located: ReadonlyMap<string, Located>,
+  note: (text: string) => void,
+): Map<string, Located> {
+  const steps = new Map(fields.map(({ key, multipleOf }) => [key, multipleOf]));
+  return new Map(
+    [...located].map(([key, found]) => {
+      const { value, place } = found;
+      const step = steps.get(key);
+      if (step === undefined || !Number.isSafeInteger(value)) return [key, found];
+      const rounded = Math.ceil(Number(value) / step) * step;
+      if (rounded === value || Number(value) < 1) return [key, found];
+      note(`${place}: ${nameAt(place, key)} ${String(value)} is no multiple of ${step}; taking ${rounded}`);
+      return [key, { value: rounded, place }];
+    }),
+  );
 }
 
 function problem(key: string, fields: readonly ConfigField[], located: ReadonlyMap<string, Located>): string {
@@ -69,11 +101,15 @@ function problem(key: string, fields: readonly ConfigField[], located: ReadonlyM
   if (field === undefined) return `configuration: ${key} is not valid`;
   if (found === undefined)
     return `${key} is missing: give ${field.flag}, or ${key} in a YAML file (${field.description})`;
-  const name = found.place === COMMAND_LINE ? field.flag : key;
-  return `${found.place}: ${name} is ${JSON.stringify(found.value)}, but must be ${field.allowed}`;
+  return `${found.place}: ${nameAt(found.place, key)} is ${JSON.stringify(found.value)}, but must be ${field.allowed}`;
 }
 
 const COMMAND_LINE = "command line";
+
+/** How a key is called where it was written. */
+function nameAt(place: string, key: string): string {
+  return place === COMMAND_LINE ? flagOf(key) : key;
+}
 
 function readFlags(flags: Readonly<Record<string, unknown>>, fields: readonly ConfigField[]): [string, Located][] {
   return fields
@@ -97,7 +133,10 @@ function readYaml(file: string, fields: readonly ConfigField[]): [string, Locate
     refuseUnknown(key, place, fields);
     const value = values[key];
     // `name:` with nothing after it means the default, as if the line were not there.
-    return value === null || value === undefined ? [] : [[key, { value, place }]];
+    if (value === null || value === undefined) return [];
+    // `device: 0` is text that YAML takes for a number.
+    const isText = fields.find((field) => field.key === key)?.kind === "string";
+    return [[key, { value: isText && typeof value === "number" ? String(value) : value, place }]];
   });
 }
 

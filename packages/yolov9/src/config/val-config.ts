@@ -24,7 +24,7 @@ export const SPLITS = ["train", "val", "test"] as const;
 export const ValConfig = z.strictObject({
   weights,
   model: modelOfWeights,
-  data,
+  data: data.optional().describe(`${data.description}; that of the run when left out`),
   split: z.enum(SPLITS).default("val").describe("which images"),
   singleClass: singleClass.describe("take all classes as one, in the data and, where it has several, in the model"),
   imgsz: ownImageSize,

@@ -7,7 +7,7 @@ import {
   type CocoIouType,
 } from "@yolov9/vision";
 import { classNameOf } from "../class-name.js";
-import { ConfigError, type EvaluateConfig } from "../config/index.js";
+import { UsageError, type EvaluateConfig } from "../config/index.js";
 import { CocoFileError, readDetections, readGroundTruth } from "./coco-files.js";
 
 export interface FileEvaluation extends CocoEvaluation {
@@ -20,7 +20,7 @@ export interface FileEvaluation extends CocoEvaluation {
 /** @throws CocoFileError when a file cannot be read as COCO's, or its rows lack what the comparison needs */
 export async function evaluateFiles(config: EvaluateConfig): Promise<FileEvaluation> {
   const { gt, dt, iouType, sigmas, voc } = config;
-  if (voc && iouType !== "bbox") throw new ConfigError(`--voc compares boxes, not ${iouType}`);
+  if (voc && iouType !== "bbox") throw new UsageError(`--voc compares boxes, not ${iouType}`);
   const truth = await readGroundTruth(gt);
   const detections = await readDetections(dt);
   try {

@@ -102,6 +102,13 @@ function stateOf(metadata: Readonly<Record<string, string>>, path: string): Chec
   return { ...rest, config: parseConfig(TrainConfig, config, path), spec: parseModelSpec(spec, path) };
 }
 
+/** The configuration of the run that a path's checkpoint is of; undefined for paths that `loadCheckpoint` cannot take. */
+export function runConfigOf(path: string): TrainConfig | undefined {
+  if (!isCheckpoint(path)) return undefined;
+  const file = checkpointFile(path);
+  return stateOf(readSafetensorsHeader(file).metadata, file).config;
+}
+
 /** A trained model with what is known of it. */
 export interface LoadedCheckpoint {
   /** In evaluation mode, with the auxiliary branch if it was trained with one. The caller disposes of it. */

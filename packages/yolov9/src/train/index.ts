@@ -6,7 +6,7 @@ export type { StepReport, TrainHooks, TrainResult } from "./train-hooks.js";
 export { Progress, silentProgress } from "./progress.js";
 export type { ProgressReporter, StepProgress } from "./progress.js";
 // Checkpoints
-export { checkpointFile, isCheckpoint, loadCheckpoint } from "./checkpoint.js";
+export { checkpointFile, isCheckpoint, loadCheckpoint, runConfigOf } from "./checkpoint.js";
 export type { CheckpointState, LoadedCheckpoint } from "./checkpoint.js";
 export { transferWeights } from "./transfer.js";
 // Parts

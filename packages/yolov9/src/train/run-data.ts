@@ -1,7 +1,7 @@
 /**
  * The images of a run: the data set's two splits that training needs, and the loaders that make batches of them.
  */
-import { ConfigError } from "../config/index.js";
+import { ConfigError, UsageError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
 import { AugmentConfig, cacheFolder, Loader, openDataset } from "../data/index.js";
 import type { Dataset, Sample } from "../data/index.js";
@@ -18,7 +18,7 @@ export interface RunData {
 /** @throws ConfigError when there is no data, or a split is missing */
 export async function openData(config: TrainConfig): Promise<RunData> {
   if (config.data === undefined)
-    throw new ConfigError("data is missing: give --data, or --resume for a run that has begun");
+    throw new UsageError("data is missing: give --data, or --resume for a run that has begun");
   const dataset = await openDataset(config.data, { splits: ["train", "val"], singleClass: config.singleClass });
   const { train: training, val } = dataset.splits;
   if (training === undefined || val === undefined) {

@@ -14,7 +14,7 @@ import {
 } from "@yolov9/torch";
 import type { Precision } from "@yolov9/torch";
 import { availableParallelism } from "node:os";
-import { ConfigError } from "../config/index.js";
+import { UsageError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
 import type { LossItems } from "../loss/index.js";
 import { buildModel, loadModelSpec, withoutAuxiliary } from "../model/index.js";
@@ -68,7 +68,7 @@ export class TrainingState {
     this.device = resolveDevice(config.device);
     this.precision = resolvePrecision(config.precision, this.device);
     if (config.checkpointActivations && this.device !== "cpu")
-      throw new ConfigError(`--checkpoint-activations works on the CPU only, not on ${this.device}`);
+      throw new UsageError(`--checkpoint-activations works on the CPU only, not on ${this.device}`);
     this.model = this.#place(model);
     this.model.checkpointing = config.checkpointActivations;
     const average = this.#place(buildModel(model.spec, { names }));
