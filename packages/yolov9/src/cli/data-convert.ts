@@ -29,7 +29,7 @@ async function convert(command: Command): Promise<void> {
     printJson(result);
     return;
   }
-  reportProblems(result.problems);
+  reportProblems(result.problems, from);
   console.log(
     `${result.images} images with ${result.objects} objects: ${result.from} → ${result.to} in ${result.output}`,
   );

@@ -1,6 +1,7 @@
 /** `yolov9 detect`: finds objects in picture files, and leaves annotated pictures, label texts or JSON. */
 import type { Command } from "commander";
 import { DetectConfig } from "../config/index.js";
+import { problemLines, problemText, type Problem } from "../data/index.js";
 import type { DetectedImage } from "../detect/index.js";
 import { configurationOf, describeCommand, note, printJson } from "./command.js";
 import { UserError } from "./user-error.js";
@@ -37,12 +38,13 @@ async function detect(sources: readonly string[], command: Command): Promise<voi
   const say = json === true ? note : console.log;
   say(`${config.weights} on ${predictor.engine}`);
   const found: DetectedImage[] = [];
+  const skipped: Problem[] = [];
   try {
     let number = 0;
     for await (const outcome of stage.detectPictures(detector, paths)) {
       const position = `${++number}/${paths.length} ${outcome.path}`;
       if (outcome.kind === "skipped") {
-        note(`warning: ${position}: ${outcome.reason}; skipped`);
+        skipped.push({ file: outcome.path, reason: `${outcome.reason}; skipped` });
         continue;
       }
       found.push(outcome.image);
@@ -54,6 +56,11 @@ async function detect(sources: readonly string[], command: Command): Promise<voi
   } finally {
     await predictor.close();
   }
+  const told =
+    files.writesAnything && skipped.length > 1
+      ? problemLines(skipped, files.listSkipped(skipped))
+      : skipped.map(problemText);
+  for (const line of told) note(`warning: ${line}`);
   if (found.length === 0) throw new UserError(`none of the ${paths.length} pictures could be read`);
   files.finish();
   if (files.writesAnything) say(`results in ${files.folder}`);

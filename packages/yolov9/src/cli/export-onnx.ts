@@ -74,7 +74,7 @@ async function measure({ file, reference }: ExportedModel, data: string, imageSi
     try {
       const options = { names: dataset.names, imageSize, batchSize: 1 };
       const { result, problems } = await validate(predictor, samples, options);
-      reportProblems(problems);
+      reportProblems(problems, data);
       return { AP: result.AP, AP50: result.AP50 };
     } finally {
       await predictor.close();

@@ -1,10 +1,15 @@
 /** Opens one split of a data set for a command, and tells what had to be left out. */
-import { openDataset, problemText, type Dataset, type Problem, type Sample, type SplitName } from "../data/index.js";
+import {
+  checkCommand,
+  openDataset,
+  problemLines,
+  type Dataset,
+  type Problem,
+  type Sample,
+  type SplitName,
+} from "../data/index.js";
 import { note } from "./command.js";
 import { UserError } from "./user-error.js";
-
-/** So many problems are printed one by one. */
-const SHOWN_PROBLEMS = 10;
 
 /** @throws UserError when the data set has no such split, naming those that it has */
 export async function openSplit(
@@ -17,7 +22,7 @@ export async function openSplit(
   });
   const samples = dataset.splits[split];
   if (samples === undefined) throw (await withoutSplit(path, split)) ?? new UserError(`${path}: no split "${split}"`);
-  reportProblems(dataset.problems);
+  reportProblems(dataset.problems, path);
   return { dataset, samples };
 }
 
@@ -29,8 +34,7 @@ async function withoutSplit(path: string, split: SplitName): Promise<UserError |
   return new UserError(`${path}: the data set has no split "${split}"; the images that it has are ${found.join(", ")}`);
 }
 
-/** One line a problem on standard error; many are counted. */
-export function reportProblems(problems: readonly Problem[]): void {
-  for (const problem of problems.slice(0, SHOWN_PROBLEMS)) note(`warning: ${problemText(problem)}`);
-  if (problems.length > SHOWN_PROBLEMS) note(`warning: and ${problems.length - SHOWN_PROBLEMS} more`);
+/** One line a kind of problem on standard error, and the command that tells every single one of this data set. */
+export function reportProblems(problems: readonly Problem[], data: string): void {
+  for (const line of problemLines(problems, checkCommand(data))) note(`warning: ${line}`);
 }

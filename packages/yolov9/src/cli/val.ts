@@ -57,7 +57,7 @@ async function val(command: Command): Promise<void> {
       imageSize,
       batchSize: config.batch,
     });
-    reportProblems(validation.problems);
+    reportProblems(validation.problems, config.data);
     const folder = resultFolder(config.project, config.name, config.existOk);
     const { result, collector } = validation;
     const analysis = stage.analyse(validation, dataset.names, config.worst);

@@ -4,6 +4,8 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { extname, join, parse } from "node:path";
+import { problemText, type Problem } from "../data/sample.js";
+import { writeWhole } from "../write-whole.js";
 import type { DetectedImage } from "./detected-image.js";
 import { drawDetections } from "./draw-detections.js";
 import { labelText } from "./label-text.js";
@@ -47,6 +49,14 @@ export class ResultFiles {
     const png = extname(detected.path).toLowerCase() === ".png";
     const picture = await drawDetections(detected.path, detected.boxes, png ? "png" : "jpeg");
     writeFileSync(join(this.folder, `${name}.${png ? "png" : "jpg"}`), picture);
+  }
+
+  /** Writes `skipped.txt`, a line a picture that could not be read. @returns its path */
+  listSkipped(skipped: readonly Problem[]): string {
+    const file = join(this.folder, "skipped.txt");
+    mkdirSync(this.folder, { recursive: true });
+    writeWhole(file, skipped.map((problem) => `${problemText(problem)}\n`).join(""));
+    return file;
   }
 
   /** Writes what consists of all pictures together. */

@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { setNumThreads } from "@yolov9/torch";
 import type { TrainConfig } from "../config/index.js";
 import type { Batch, Loader } from "../data/index.js";
-import { problemText } from "../data/index.js";
+import { checkCommand, problemLines } from "../data/index.js";
 import type { DetectionLoss } from "../loss/index.js";
 import { validateModel } from "../validate/validate.js";
 import type { ValidationResult } from "../validate/result.js";
@@ -333,7 +333,7 @@ class Trainer {
     );
     note(`${training.length} training and ${val.length} validation images, ${dataset.names.length} classes`);
     if (nominalBatch > batch) note(`a step of the optimiser every ${Math.round(nominalBatch / batch)} batches`);
-    for (const problem of dataset.problems) note(`left out: ${problemText(problem)}`);
+    for (const line of problemLines(dataset.problems, checkCommand(this.#config.data!))) note(`left out: ${line}`);
     const notice = warmupNotice(this.#trainLoader.batchCount, this.#config);
     if (notice !== undefined) note(notice);
   }
