@@ -27,6 +27,21 @@ export default tseslint.config(
     },
   },
   {
+    // What goes to a terminal goes through packages/yolov9/src/terminal.ts, which takes control characters out of it.
+    files: ["packages/*/src/**/*.ts"],
+    ignores: ["**/*.test.ts", "**/testing/*.ts", "packages/yolov9/src/terminal.ts"],
+    rules: {
+      "no-console": "error",
+      "no-restricted-syntax": [
+        "error",
+        {
+          selector: "MemberExpression[property.name='write'][object.property.name=/^std(out|err)$/]",
+          message: "Print with terminal.ts.",
+        },
+      ],
+    },
+  },
+  {
     files: ["**/*.{js,mjs}"],
     languageOptions: {
       globals: { process: "readonly", console: "readonly", URL: "readonly", performance: "readonly" },

@@ -1,10 +1,11 @@
 /**
  * What the commands have in common: options from a configuration schema next to options of their own, resolved into one checked
- * configuration, examples under the help, and JSON on standard output.
+ * configuration, and examples under the help.
  */
 import type { Command } from "commander";
 import type { z } from "zod";
 import { addConfigOptions, resolveConfig, type ConfigSchema } from "../config/index.js";
+import { note } from "../terminal.js";
 import { pluginOption } from "./plugins.js";
 
 export interface CommandDefinition<Schema extends ConfigSchema> {
@@ -34,14 +35,4 @@ export function configurationOf<Schema extends ConfigSchema>(
   const flags = { ...command.opts<Record<string, unknown>>(), ...more };
   const { config: file } = flags;
   return resolveConfig(schema, { flags, file: typeof file === "string" ? file : undefined, note });
-}
-
-/** One JSON value and nothing else on standard output. */
-export function printJson(value: unknown): void {
-  process.stdout.write(`${JSON.stringify(value, undefined, 2)}\n`);
-}
-
-/** A remark that must not disturb what is piped: standard error. */
-export function note(text: string): void {
-  process.stderr.write(`${text}\n`);
 }

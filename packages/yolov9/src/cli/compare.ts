@@ -3,7 +3,8 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import type { Command } from "commander";
 import { CompareConfig } from "../config/index.js";
-import { configurationOf, describeCommand, note, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
+import { note, print, printJson } from "../terminal.js";
 
 export function addCompareCommand(program: Command): void {
   const command = program.command("compare").argument("<runs...>", "folders of training runs");
@@ -28,6 +29,6 @@ async function compare(folders: readonly string[], command: Command): Promise<vo
   writeFileSync(output, comparisonSvg(runs));
   const summaries = runs.map(summarise);
   if (json === true) printJson(summaries);
-  else console.log(comparisonTable(summaries));
-  (json === true ? note : console.log)(`curves: ${output}`);
+  else print(comparisonTable(summaries));
+  (json === true ? note : print)(`curves: ${output}`);
 }

@@ -3,9 +3,10 @@ import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { DataCheckConfig } from "../config/index.js";
 import type { CheckResult } from "../data/check/index.js";
-import { configurationOf, describeCommand, note, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
 import { progressBar } from "./progress-bar.js";
 import { UserError } from "./user-error.js";
+import { note, print, printColoured, printJson } from "../terminal.js";
 
 export function addDataCheckCommand(data: Command): void {
   const command = data.command("check");
@@ -35,12 +36,12 @@ async function check(command: Command): Promise<void> {
   const options = { pixels, onProgress: bar.update, ...(workers !== undefined && { workers }) };
   const result = await checkDataset(config.data, options).finally(bar.stop);
   if (json === true) printJson(checkJson(result));
-  else console.log(checkText(result, config.show));
+  else printColoured(checkText(result, config.show));
   if (config.report !== undefined) {
     writeFileSync(config.report, await checkReport(result));
     note(`report in ${config.report}`);
   }
-  if (config.fix) await fix(result, config, json === true ? note : console.log);
+  if (config.fix) await fix(result, config, json === true ? note : print);
   if (config.failOn !== "never" && isAtLeast(result, config.failOn)) process.exitCode = 1;
 }
 

@@ -1,8 +1,9 @@
 /** `yolov9 data convert`: a data set in another format, in a new folder. */
 import type { Command } from "commander";
 import { DataConvertConfig } from "../config/index.js";
-import { configurationOf, describeCommand, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
 import { reportProblems } from "./open-split.js";
+import { print, printJson } from "../terminal.js";
 
 export function addDataConvertCommand(data: Command): void {
   const command = data.command("convert");
@@ -30,8 +31,6 @@ async function convert(command: Command): Promise<void> {
     return;
   }
   reportProblems(result.problems, from);
-  console.log(
-    `${result.images} images with ${result.objects} objects: ${result.from} → ${result.to} in ${result.output}`,
-  );
-  for (const [what, count] of Object.entries(result.lost)) console.log(`  ${result.to} cannot hold: ${count} ${what}`);
+  print(`${result.images} images with ${result.objects} objects: ${result.from} → ${result.to} in ${result.output}`);
+  for (const [what, count] of Object.entries(result.lost)) print(`  ${result.to} cannot hold: ${count} ${what}`);
 }

@@ -2,8 +2,9 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { PreviewConfig, resolveConfig, TrainConfig } from "../config/index.js";
-import { configurationOf, describeCommand, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
 import { openSplit } from "./open-split.js";
+import { print, printJson } from "../terminal.js";
 
 export function addDataPreviewCommand(data: Command): void {
   const command = data.command("preview");
@@ -31,7 +32,7 @@ async function preview(command: Command): Promise<void> {
   const { dataset, samples } = await openSplit(config.data, config.split);
   const { writePreview } = await import("../data/index.js");
   const files = await writePreview(samples, dataset, config, (file) => {
-    if (json !== true) console.log(file);
+    if (json !== true) print(file);
   });
   if (json === true) printJson(files);
 }

@@ -2,9 +2,10 @@
 import type { Command } from "commander";
 import { DataSplitConfig } from "../config/index.js";
 import type { DealtDataset } from "../data/index.js";
-import { configurationOf, describeCommand, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
 import { UserError } from "./user-error.js";
 import { messageOf } from "../error-message.js";
+import { print, printJson } from "../terminal.js";
 
 export function addDataSplitCommand(data: Command): void {
   const command = data.command("split");
@@ -28,7 +29,7 @@ async function split(command: Command): Promise<void> {
   const pattern = group === undefined ? {} : { group: patternOf(group) };
   const result = await splitDataset(data, { ...config, ...pattern });
   if (json === true) printJson(result);
-  else console.log(table(result));
+  else print(table(result));
 }
 
 function patternOf(text: string): RegExp {

@@ -3,8 +3,9 @@ import type { Command } from "commander";
 import { DetectConfig } from "../config/index.js";
 import { problemLines, problemText, type Problem } from "../data/index.js";
 import type { DetectedImage } from "../detect/index.js";
-import { configurationOf, describeCommand, note, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
 import { UserError } from "./user-error.js";
+import { note, print, printJson } from "../terminal.js";
 
 export function addDetectCommand(program: Command): void {
   const command = program
@@ -35,7 +36,7 @@ async function detect(sources: readonly string[], command: Command): Promise<voi
   if (suppression !== undefined) note(suppression);
   const detector = new stage.PictureDetector(predictor, { ...config, ...stage.inputSizeOf(predictor, config.imgsz) });
   const files = new stage.ResultFiles(stage.resultFolder(config.project, config.name, config.existOk), config);
-  const say = json === true ? note : console.log;
+  const say = json === true ? note : print;
   say(`${config.weights} on ${predictor.engine}`);
   const found: DetectedImage[] = [];
   const skipped: Problem[] = [];

@@ -1,7 +1,8 @@
 /** `yolov9 doctor`: what of the machine and its libraries was found, and what to do about what was not. */
 import type { Command } from "commander";
 import pc from "picocolors";
-import { printJson } from "./command.js";
+import { printable } from "../printable.js";
+import { printColoured, printJson } from "../terminal.js";
 
 export function addDoctorCommand(program: Command): void {
   const command = program
@@ -22,9 +23,9 @@ async function doctor(command: Command): Promise<void> {
   if (json === true) printJson(findings);
   else {
     for (const { name, ok, facts, remedy } of findings) {
-      console.log(`${ok ? pc.green("✓") : pc.red("✗")} ${pc.bold(name)}`);
-      for (const fact of facts) console.log(`    ${fact}`);
-      if (remedy !== undefined) console.log(pc.yellow(`    → ${remedy}`));
+      printColoured(`${ok ? pc.green("✓") : pc.red("✗")} ${pc.bold(name)}`);
+      for (const fact of facts) printColoured(`    ${printable(fact)}`);
+      if (remedy !== undefined) printColoured(pc.yellow(`    → ${printable(remedy)}`));
     }
   }
   if (findings.some(({ ok }) => !ok)) process.exitCode = 1;

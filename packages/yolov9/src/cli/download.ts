@@ -1,9 +1,10 @@
 /** `yolov9 download`: fetches weights that the authors published, and imports them. */
 import type { Command } from "commander";
 import { DownloadConfig } from "../config/index.js";
-import { configurationOf, describeCommand, note, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
 import { importTo } from "./import.js";
 import { progressBar } from "./progress-bar.js";
+import { note, print, printJson } from "../terminal.js";
 
 const MEGABYTE = 1e6;
 
@@ -30,7 +31,7 @@ async function download(name: string | undefined, command: Command): Promise<voi
   if (name === undefined) {
     const names = PUBLISHED_FILES.map((published) => published.name);
     if (json === true) printJson({ names });
-    else console.log(names.join("\n"));
+    else print(names.join("\n"));
     return;
   }
   const bar = progressBar(`${name} (MB)`);

@@ -1,7 +1,8 @@
 /** `yolov9 evaluate`: COCO's figures for a result file, whichever program wrote it. */
 import type { Command } from "commander";
 import { EvaluateConfig } from "../config/index.js";
-import { configurationOf, describeCommand, note, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
+import { note, print, printJson } from "../terminal.js";
 
 export function addEvaluateCommand(program: Command): void {
   const command = program.command("evaluate");
@@ -37,5 +38,5 @@ async function evaluate(command: Command): Promise<void> {
     );
   }
   if (json === true) printJson(evaluationJson(evaluation, config.perClass));
-  else console.log(evaluationText(evaluation, config.perClass));
+  else print(evaluationText(evaluation, config.perClass));
 }

@@ -4,9 +4,9 @@ import { UsageError, type ExportConfig } from "../config/index.js";
 import { openDataset, type Dataset, type Sample } from "../data/index.js";
 import type { ExportedModel, Int8Options } from "../export/index.js";
 import type { OpenedModel } from "../weights/index.js";
-import { note, printJson } from "./command.js";
 import { openSplit, reportProblems } from "./open-split.js";
 import { UserError } from "./user-error.js";
+import { note, print, printJson } from "../terminal.js";
 
 /** COCO's figures before and after lower precision or suppression in the graph. */
 interface MeasuredFiles {
@@ -36,9 +36,9 @@ export async function exportOnnx(
     printJson({ output, bytes: file.length, ...verification, reduction, measured });
     return;
   }
-  console.log(verificationTable(exported, config.verify).join("\n"));
-  if (measured !== undefined) console.log(measuredText(measured));
-  console.log(`${output} (${(file.length / 1e6).toFixed(1)} MB)`);
+  print(verificationTable(exported, config.verify).join("\n"));
+  if (measured !== undefined) print(measuredText(measured));
+  print(`${output} (${(file.length / 1e6).toFixed(1)} MB)`);
 }
 
 function suppressionOf({ confidence, iou, maxDetections, multiLabel }: ExportConfig) {

@@ -1,9 +1,10 @@
 /** `yolov9 export`: trained weights to a checked ONNX file without the auxiliary branch, or to safetensors with the published names. */
 import type { Command } from "commander";
 import { ExportConfig } from "../config/index.js";
-import { configurationOf, describeCommand, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
 import { refuseSameFile } from "./output-path.js";
 import { UserError } from "./user-error.js";
+import { print, printJson } from "../terminal.js";
 
 export function addExportCommand(program: Command): void {
   const command = program.command("export");
@@ -44,7 +45,7 @@ async function exportWeights(command: Command): Promise<void> {
     const write = config.detach ? weights.writeOfficialDeployFile : weights.writeOfficialFile;
     const tensors = write(output, opened.model);
     if (json === true) printJson({ output, tensors });
-    else console.log(`${output} (${tensors} tensors with published names)`);
+    else print(`${output} (${tensors} tensors with published names)`);
   } else {
     const { exportOnnx } = await import("./export-onnx.js");
     const output = config.output ?? besideWeights(opened.path, ".onnx");

@@ -4,9 +4,10 @@ import type { Command } from "commander";
 import { ImportConfig } from "../config/index.js";
 import type { ImportedWeights } from "../weights/index.js";
 import { readClassNames } from "./class-names.js";
-import { configurationOf, describeCommand, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
 import { refuseSameFile } from "./output-path.js";
 import { UserError } from "./user-error.js";
+import { print, printJson } from "../terminal.js";
 
 export function addImportCommand(program: Command): void {
   const command = program.command("import").argument("<file>", "a .pt, .pth or .safetensors file");
@@ -47,7 +48,7 @@ export async function importTo(file: string, output: string, config: ImportConfi
   const facts = { ...recognised(imported), parameters, source: file, output };
   imported.model.dispose();
   if (json) printJson(facts);
-  else console.log(summary(facts).join("\n"));
+  else print(summary(facts).join("\n"));
 }
 
 /** Never over what is read. */

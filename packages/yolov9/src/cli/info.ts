@@ -3,7 +3,8 @@ import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { InfoConfig } from "../config/index.js";
 import type { ModelProfile } from "../model/index.js";
-import { configurationOf, describeCommand, note, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
+import { note, print, printJson } from "../terminal.js";
 
 interface InfoOptions {
   all?: boolean;
@@ -48,7 +49,7 @@ async function info(model: string | undefined, command: Command): Promise<void> 
   }
   const measured = profile(spec, imgsz);
   if (json === true) printJson(measured);
-  else if (tree === true) console.log(`${heading(measured)}\n${rowTree(measured)}`);
+  else if (tree === true) print(`${heading(measured)}\n${rowTree(measured)}`);
   else printSizes(measured);
 }
 
@@ -56,14 +57,14 @@ async function listModels(json: boolean): Promise<void> {
   const { modelNames, variantNames } = await import("../model/index.js");
   const models = [...modelNames(), ...variantNames()];
   if (json) printJson({ models });
-  else console.log(models.join("\n"));
+  else print(models.join("\n"));
 }
 
 async function infoOfAll(json: boolean): Promise<void> {
   const { allModelSizes, plainTable, sizeTables } = await import("../describe/index.js");
   const models = allModelSizes();
   if (json) printJson({ models });
-  else console.log(sizeTables(models).map(plainTable).join("\n\n"));
+  else print(sizeTables(models).map(plainTable).join("\n\n"));
 }
 
 function heading({ name, classCount, size }: ModelProfile): string {
@@ -74,8 +75,8 @@ function printSizes(measured: ModelProfile): void {
   const { parameters, gflops } = measured;
   const row = (name: string, ...cells: string[]): string =>
     name.padEnd(12) + cells.map((cell) => cell.padStart(14)).join("");
-  console.log(heading(measured));
-  console.log(row("", "training", "deploy"));
-  console.log(row("parameters", parameters.training.toLocaleString("en"), parameters.deploy.toLocaleString("en")));
-  console.log(row("GFLOPs", gflops.training.toFixed(2), gflops.deploy.toFixed(2)));
+  print(heading(measured));
+  print(row("", "training", "deploy"));
+  print(row("parameters", parameters.training.toLocaleString("en"), parameters.deploy.toLocaleString("en")));
+  print(row("GFLOPs", gflops.training.toFixed(2), gflops.deploy.toFixed(2)));
 }

@@ -16,6 +16,8 @@ import { addInfoCommand } from "./info.js";
 import { UsageError } from "../config/index.js";
 import { loadPlugins } from "./plugins.js";
 import { addTrainCommand } from "./train.js";
+import { note } from "../terminal.js";
+import { printableLines } from "../printable.js";
 import { describeFailure } from "./user-error.js";
 import { packageVersion } from "../version.js";
 import { addValCommand } from "./val.js";
@@ -29,6 +31,7 @@ export function yolov9Program(): Command {
     .description("YOLOv9 with PGI and GELAN: train, validate, export and detect")
     .version(packageVersion())
     .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(printableLines(text)) })
     .showHelpAfterError("(run with --help for the options)")
     .configureHelp({ showGlobalOptions: false })
     .hook("preAction", (_, command) => loadPlugins(command.opts<{ plugin?: string[] }>().plugin ?? []));
@@ -54,7 +57,7 @@ export function yolov9Program(): Command {
 export async function run(args: readonly string[]): Promise<number> {
   const advice = keyValueAdvice(yolov9Program().configureOutput({ writeErr: () => undefined }), args);
   if (advice !== undefined) {
-    console.error(advice);
+    note(advice);
     return EXIT_USAGE;
   }
   try {
@@ -63,7 +66,7 @@ export async function run(args: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has printed its own message by now.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_USAGE;
-    console.error(describeFailure(error, isDebug()));
+    note(describeFailure(error, isDebug()));
     return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE;
   }
 }

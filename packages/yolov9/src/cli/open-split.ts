@@ -8,8 +8,8 @@ import {
   type Sample,
   type SplitName,
 } from "../data/index.js";
-import { note } from "./command.js";
 import { UserError } from "./user-error.js";
+import { note } from "../terminal.js";
 
 /** @throws UserError when the data set has no such split, naming those that it has */
 export async function openSplit(

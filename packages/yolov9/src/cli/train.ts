@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { TrainConfig } from "../config/index.js";
 import { configurationOf, describeCommand } from "./command.js";
+import { print } from "../terminal.js";
 
 export function addTrainCommand(program: Command): void {
   const command = program.command("train");
@@ -23,9 +24,7 @@ async function train(command: Command): Promise<void> {
   const { best, last, epochs, ended, bestEpoch, results } = await stage.train(config);
   const metrics = results.find(({ epoch }) => epoch === bestEpoch)?.metrics;
   if (metrics !== undefined) {
-    console.log(
-      `best epoch ${bestEpoch} of ${epochs}: mAP50 ${metrics.AP50.toFixed(3)}, mAP50-95 ${metrics.AP.toFixed(3)}`,
-    );
+    print(`best epoch ${bestEpoch} of ${epochs}: mAP50 ${metrics.AP50.toFixed(3)}, mAP50-95 ${metrics.AP.toFixed(3)}`);
   }
-  console.log(ended === "interrupted" ? last : best);
+  print(ended === "interrupted" ? last : best);
 }

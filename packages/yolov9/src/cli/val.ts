@@ -5,8 +5,9 @@ import type { Command } from "commander";
 import { UsageError, ValConfig } from "../config/index.js";
 import { resultFolder } from "../result-folder.js";
 import { runConfigOf } from "../train/checkpoint.js";
-import { configurationOf, describeCommand, note, printJson } from "./command.js";
+import { configurationOf, describeCommand } from "./command.js";
 import { openSplit, reportProblems } from "./open-split.js";
+import { note, print, printJson } from "../terminal.js";
 
 export function addValCommand(program: Command): void {
   const command = program.command("val");
@@ -71,9 +72,9 @@ async function val(command: Command): Promise<void> {
     if (own.json === true) printJson(stage.validationJson(result, analysis));
     else {
       const parts = [stage.resultTable(result), stage.resultSummary(result), stage.analysisSummary(analysis)];
-      console.log(parts.join("\n"));
+      print(parts.join("\n"));
     }
-    if (config.report) (own.json === true ? note : console.log)(`report: ${join(folder, "report.html")}`);
+    if (config.report) (own.json === true ? note : print)(`report: ${join(folder, "report.html")}`);
   } finally {
     await predictor.close();
   }

@@ -220,3 +220,20 @@ describe.skipIf(!existsSync(shared))("shared sets (from ../shared; skipped when 
     expect(objects).toBe(517 - crowds);
   }, 60_000);
 });
+
+it("writes class names that XML forbids as VOC can read them, and counts them", async () => {
+  const { root, remove } = await makeFolder({
+    "data.yaml": `train: images\nnames: ${JSON.stringify(["<it's>", "b\u001b\u0001"])}\n`,
+    "images/1.jpg": await makeJpeg(64, 48, 1),
+    "labels/1.txt": "0 0.5 0.5 0.5 0.5\n1 0.5 0.5 0.25 0.25\n",
+  });
+  try {
+    const { last, steps } = await through(root, ["voc"]);
+    expect(steps[0]!.lost).toEqual({ "names with control characters (which XML forbids)": 1 });
+    const { names, splits, problems } = await openDataset(last);
+    expect([names, problems]).toEqual([["<it's>", "b\ufffd\ufffd"], []]);
+    expect([...splits.train![0]!.classes]).toEqual([0, 1]);
+  } finally {
+    await remove();
+  }
+});

@@ -3,6 +3,8 @@
  * Only shapes of data: reading is in formats/, pixels in decode.ts.
  */
 
+import { printable } from "../printable.js";
+
 export type SplitName = "train" | "val" | "test";
 
 export const SPLIT_NAMES: readonly SplitName[] = ["train", "val", "test"];
@@ -130,7 +132,7 @@ export class DatasetError extends Error {
 
 /** `labels/42.txt:3: class 7 …`, the way problems are printed. */
 export function problemText({ file, line, reason }: Pick<Problem, "file" | "line" | "reason">): string {
-  return `${file}${line === undefined ? "" : `:${line}`}: ${reason}`;
+  return printable(`${file}${line === undefined ? "" : `:${line}`}: ${reason}`);
 }
 
 /** The box of one row. */
@@ -140,7 +142,6 @@ export function boxOf({ boxes }: Pick<Sample, "boxes">, row: number): Box {
 
 /** Text of a data file in a message: short, in one line, without characters that would move a terminal's cursor. */
 export function quoted(text: string, most = 40): string {
-  // eslint rules out control characters in patterns, so they are named by category.
-  const plain = text.replace(/\p{Cc}/gu, "\uFFFD");
+  const plain = printable(text);
   return `"${plain.length > most ? `${plain.slice(0, most)}…` : plain}"`;
 }

@@ -3,6 +3,7 @@
  * where the boxes come from and where the picture goes is not its matter.
  */
 import sharp from "sharp";
+import { escapeMarkup } from "../markup.js";
 import type { DetectedBox } from "./detected-image.js";
 import { classColour, readableOn } from "./palette.js";
 import { canStroke, strokeText, strokeWidth } from "./stroke-font.js";
@@ -77,9 +78,8 @@ function label(detection: DetectedBox, line: number, capHeight: number, imageWid
 /** Lines of our own where they can spell the text, else whatever font the system has for it. */
 function labelText(text: string, x: number, y: number, capHeight: number, colour: string): string {
   if (canStroke(text)) return strokeText(text, x, y, capHeight, colour);
-  const escaped = text.replace(/[<>&]/g, (character) => `&#${character.codePointAt(0) ?? 63};`);
   return (
     `<text x="${x.toFixed(2)}" y="${(y + capHeight).toFixed(2)}" fill="${colour}" font-family="sans-serif"` +
-    ` font-size="${(capHeight * 1.35).toFixed(2)}">${escaped}</text>`
+    ` font-size="${(capHeight * 1.35).toFixed(2)}">${escapeMarkup(text)}</text>`
   );
 }

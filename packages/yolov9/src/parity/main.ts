@@ -4,6 +4,7 @@
  */
 import { QUANTITIES, TOLERANCES, checkParity, passes, type ParityReport } from "./check-parity.js";
 import { readFixture } from "./fixture.js";
+import { print } from "../terminal.js";
 import { messageOf } from "../error-message.js";
 
 const USAGE = `usage: npm run parity -- FILE…
@@ -23,21 +24,21 @@ const labels = {
 
 function main(files: readonly string[]): number {
   if (files.length === 0 || files.includes("--help")) {
-    console.log(USAGE);
+    print(USAGE);
     return files.length === 0 ? 1 : 0;
   }
   const failed = files.filter((file) => !check(file));
-  if (failed.length > 0) console.log(`${failed.length} of ${files.length} not equal`);
+  if (failed.length > 0) print(`${failed.length} of ${files.length} not equal`);
   return failed.length === 0 ? 0 : 1;
 }
 
 function check(file: string): boolean {
   try {
     const report = checkParity(readFixture(file));
-    console.log(lines(report).join("\n"));
+    print(lines(report).join("\n"));
     return passes(report);
   } catch (error) {
-    console.log(`${file}: FAILED: ${messageOf(error)}`);
+    print(`${file}: FAILED: ${messageOf(error)}`);
     return false;
   }
 }

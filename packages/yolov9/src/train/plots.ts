@@ -90,7 +90,8 @@ function line({ name, rows, value }: Line, panel: number, color: string | undefi
     yAxisIndex: panel,
     color,
     showSymbol: rows.length < 2,
-    endLabel: { show: true, formatter: name, color },
+    // As a function: ECharts takes braces in a text for places to fill in.
+    endLabel: { show: true, formatter: () => name, color },
     labelLayout: { moveOverlap: "shiftY" as const },
     data: rows.flatMap((row) => {
       const y = value(row);

@@ -3,6 +3,7 @@
  * terminal there is one plain line an epoch.
  */
 import cliProgress from "cli-progress";
+import { printableLines } from "../printable.js";
 import type { LossItems } from "../loss/index.js";
 import type { EpochResult } from "./results.js";
 
@@ -82,7 +83,7 @@ export class Progress implements ProgressReporter {
 
   /** A line of its own. */
   note(line: string): void {
-    this.#stream.write(`${line}\n`);
+    this.#stream.write(`${printableLines(line)}\n`);
   }
 
   stop(): void {

@@ -2,7 +2,7 @@
 import { basename } from "node:path";
 import sharp from "sharp";
 import type { MarkedDetection, MarkedImage } from "./analysis.js";
-import { escapeHtml } from "./validation-report.js";
+import { escapeMarkup } from "../markup.js";
 
 const LONGER_SIDE = 720;
 const JPEG_QUALITY = 78;
@@ -31,7 +31,7 @@ export async function markedFigure(image: MarkedImage): Promise<string> {
   return (
     `<figure><svg viewBox="0 0 ${width} ${height}" role="img">` +
     `<image href="data:image/jpeg;base64,${small.toString("base64")}" width="${width}" height="${height}"/>` +
-    `${boxes.join("")}</svg><figcaption><b>${escapeHtml(basename(sample.path))}</b> · ${summary(image, errors)}</figcaption></figure>`
+    `${boxes.join("")}</svg><figcaption><b>${escapeMarkup(basename(sample.path))}</b> · ${summary(image, errors)}</figcaption></figure>`
   );
 }
 
@@ -64,11 +64,11 @@ function boxMark(
   const y = y1 > size * 1.3 ? y1 - 0.35 * size : y1 + size;
   const dash = colour === MISSED ? ` stroke-dasharray="${round(4 * unit)} ${round(3 * unit)}"` : "";
   return (
-    `<g><title>${escapeHtml(hint)}</title>` +
+    `<g><title>${escapeMarkup(hint)}</title>` +
     `<rect x="${round(x1)}" y="${round(y1)}" width="${round(x2 - x1)}" height="${round(y2 - y1)}" fill="none" ` +
     `stroke="${colour}" stroke-width="${round(1.2 * unit)}"${dash}/>` +
     `<text x="${round(x1)}" y="${round(y)}" font-size="${round(size)}" font-family="sans-serif" fill="#fff" ` +
-    `stroke="${colour}" stroke-width="${round(2 * unit)}" paint-order="stroke">${escapeHtml(text)}</text></g>`
+    `stroke="${colour}" stroke-width="${round(2 * unit)}" paint-order="stroke">${escapeMarkup(text)}</text></g>`
   );
 }
 

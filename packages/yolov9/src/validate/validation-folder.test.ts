@@ -69,8 +69,8 @@ describe("writeValidationFolder", () => {
     const results = JSON.parse(readFileSync(join(target, "results.json"), "utf8")) as Record<string, unknown>;
     expect(results).toMatchObject({ AP: validation.result.AP, confusion: { counts: [[1, 1, 0], [0, 1, 0], [1, 0, 0]] } }); // prettier-ignore
     const page = readFileSync(join(target, "report.html"), "utf8");
-    expect(page).toContain("Validation of w&#38;b.onnx");
-    expect(page).toContain("&#60;dog&#62;");
+    expect(page).toContain("Validation of w&amp;b.onnx");
+    expect(page).toContain("&lt;dog&gt;");
     expect(page).not.toContain("<dog>");
     expect(page.match(/data:image\/jpeg;base64,/g)).toHaveLength(1);
     expect(page).not.toMatch(/(?:src|href)="(?!data:)/);

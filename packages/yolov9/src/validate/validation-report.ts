@@ -2,6 +2,7 @@
  * A validation as one HTML file that needs nothing else: figures, tables, plots, and the images with the most errors, marked and embedded.
  * Only text is made here; images are shrunk by marked-images.ts and the file is written by validation-folder.ts.
  */
+import { escapeMarkup } from "../markup.js";
 import type { ValidationAnalysis } from "./analysis.js";
 import { figure, type ValidationResult } from "./result.js";
 import type { Plot } from "./validation-plots.js";
@@ -42,7 +43,7 @@ summary { cursor: pointer; }
 export function validationReport(content: ReportContent): string {
   const { title, settings, result, analysis, plots, images } = content;
   const body = [
-    `<h1>${escapeHtml(title)}</h1>`,
+    `<h1>${escapeMarkup(title)}</h1>`,
     `<p class="quiet">${result.images} images, ${result.instances} objects</p>`,
     tiles(result),
     `<h2>Settings and speed</h2>`,
@@ -70,7 +71,7 @@ export function validationReport(content: ReportContent): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)}</title>
+<title>${escapeMarkup(title)}</title>
 <style>${STYLE}</style>
 </head>
 <body>
@@ -139,11 +140,7 @@ function losses({ box, cls, dfl }: NonNullable<ValidationResult["losses"]>): str
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = (row: readonly string[], tag: "th" | "td") =>
-    `<tr>${row.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join("")}</tr>`;
+    `<tr>${row.map((cell) => `<${tag}>${escapeMarkup(cell)}</${tag}>`).join("")}</tr>`;
   const header = head.some((cell) => cell !== "") ? `<thead>${cells(head, "th")}</thead>` : "";
   return `<table>${header}<tbody>${rows.map((row) => cells(row, "td")).join("\n")}</tbody></table>`;
-}
-
-export function escapeHtml(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.codePointAt(0)};`);
 }

@@ -1,7 +1,6 @@
 /** Plots of a data set's figures as SVG texts. */
 
-import * as echarts from "echarts";
-
+import { svgChart, type ChartOption } from "../../plots/svg-chart.js";
 import { CENTRE_GRID, type Histogram, type Statistics } from "./statistics.js";
 
 const WIDTH = 520;
@@ -28,19 +27,13 @@ export function plotsOf(statistics: Statistics): Plot[] {
   ];
 }
 
-function render(option: echarts.EChartsCoreOption, height = HEIGHT): string {
-  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height });
-  try {
-    chart.setOption({ animation: false, backgroundColor: "transparent", ...option });
-    return chart.renderToSVGString();
-  } finally {
-    chart.dispose();
-  }
+function render(option: ChartOption, height = HEIGHT): string {
+  return svgChart({ backgroundColor: "transparent", ...option }, WIDTH, height);
 }
 
 const GRID = { left: 8, right: 12, top: 28, bottom: 4, containLabel: true };
 
-/** Names come from the data set: the SVG is put into a page as it is, and the renderer escapes text, but a name may be long. */
+/** Names come from the data set and may be long. */
 function shortName(name: string): string {
   return name.length > 24 ? `${name.slice(0, 23)}…` : name;
 }

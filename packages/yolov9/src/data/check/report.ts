@@ -4,6 +4,7 @@ import { relative } from "node:path";
 
 import sharp from "sharp";
 
+import { escapeMarkup } from "../../markup.js";
 import { mapBounded } from "../image-files.js";
 import type { CheckResult } from "./check-dataset.js";
 import { FINDING_KINDS, groupFindings, SEVERITIES, type Finding, type FindingKind } from "./findings.js";
@@ -25,12 +26,12 @@ export async function checkReport(result: CheckResult): Promise<string> {
   const groups = groupFindings(findings);
   const sections = [];
   for (const [kind, found] of groups) sections.push(await section(kind, found, dataset?.root ?? ""));
-  const title = `Check of ${escaped(path)}`;
+  const title = `Check of ${escapeMarkup(path)}`;
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${title}</title><style>${STYLE}</style></head><body><main>
 <h1>${title}</h1>
-<p class="lead">${dataset ? `${escaped(dataset.format)} · ${dataset.names.length} classes · root <code>${escaped(dataset.root)}</code>` : "cannot be read"}</p>
+<p class="lead">${dataset ? `${escapeMarkup(dataset.format)} · ${dataset.names.length} classes · root <code>${escapeMarkup(dataset.root)}</code>` : "cannot be read"}</p>
 <div class="cards">${SEVERITIES.map((severity) => card(String(counts[severity]), LABELS[severity], severity)).join("")}${statistics ? splitCards(statistics) : ""}</div>
 ${contents(groups)}
 ${sections.join("\n")}
@@ -71,7 +72,7 @@ async function section(kind: FindingKind, found: readonly Finding[], root: strin
   const listed = rest.slice(0, LISTED_A_KIND).map((finding) => `<li>${text(finding, root)}</li>`);
   const more = rest.length > listed.length ? `<li>and ${rest.length - listed.length} more</li>` : "";
   return `<section id="${kind}"><h2><span class="tag ${severity}">${severity}</span> ${title} <small>${found.length}</small></h2>
-<p>${escaped(advice).replace(/`([^`]+)`/g, "<code>$1</code>")}</p>
+<p>${escapeMarkup(advice).replace(/`([^`]+)`/g, "<code>$1</code>")}</p>
 ${tiles.length > 0 ? `<div class="tiles">${tiles.join("")}</div>` : ""}
 ${listed.length > 0 ? `<ul class="list">${listed.join("")}${more}</ul>` : ""}</section>`;
 }
@@ -79,7 +80,7 @@ ${listed.length > 0 ? `<ul class="list">${listed.join("")}${more}</ul>` : ""}</s
 function text({ file, line, reason }: Finding, root: string): string {
   const place = `${nameOf(file, root)}${line === undefined ? "" : `:${line}`}`;
   const short = root === "" ? reason : reason.replaceAll(`${root}/`, "");
-  return `<code>${escaped(place)}</code> ${escaped(short)}`;
+  return `<code>${escapeMarkup(place)}</code> ${escapeMarkup(short)}`;
 }
 
 function nameOf(file: string, root: string): string {
@@ -154,14 +155,9 @@ function classTable({ names, splits }: Statistics): string {
   const head = entries.map(([split]) => `<th>${split}</th>`).join("");
   const rows = names.map((name, index) => {
     const cells = entries.map(([, { classes }]) => `<td>${classes[index]!.toLocaleString("en")}</td>`).join("");
-    return `<tr><td>${index}</td><td>${escaped(name)}</td>${cells}</tr>`;
+    return `<tr><td>${index}</td><td>${escapeMarkup(name)}</td>${cells}</tr>`;
   });
   return `<details><summary>All ${names.length} classes as a table</summary><table><tr><th>#</th><th>class</th>${head}</tr>${rows.join("")}</table></details>`;
-}
-
-/** Names and reasons come from the data set and must not become part of the page. */
-function escaped(content: string): string {
-  return content.replace(/[&<>"']/g, (character) => `&#${character.codePointAt(0)!};`);
 }
 
 const STYLE = `

@@ -5,13 +5,19 @@ import { basename, extname, join } from "node:path";
 import { stringify } from "yaml";
 
 import type { DatasetTarget } from "../dataset-target.js";
+import { printable } from "../../printable.js";
 import { boxOf, SPLIT_NAMES, type Dataset, type Sample } from "../sample.js";
 import { DECIMALS, UNSAID } from "./voc-annotation.js";
 import { xmlText, type XmlContent } from "./xml-text.js";
 
 export async function writeVoc(dataset: Dataset, target: DatasetTarget): Promise<void> {
   target.loseIds(dataset);
-  const { names, splits, categoryIds } = dataset;
+  const { splits, categoryIds } = dataset;
+  const names = dataset.names.map(printable);
+  target.lose(
+    "names with control characters (which XML forbids)",
+    names.filter((name, i) => name !== dataset.names[i]).length,
+  );
   if (categoryIds?.some((id, index) => id !== index + 1)) target.lose("category ids (classes are named)", names.length);
   for (const split of SPLIT_NAMES) {
     if (!splits[split]) continue;

@@ -1,5 +1,6 @@
 /** The little XML that annotations are made of: writing it, and finding tags that do not match, which the parser forgives. */
 
+import { escapeMarkup } from "../../markup.js";
 import { quoted } from "../sample.js";
 
 /** Elements by name; a list repeats its element. */
@@ -20,11 +21,7 @@ function isList(value: XmlContent[string]): value is readonly XmlContent[] {
 
 function element(name: string, value: string | number | boolean | XmlContent, indent: string): string {
   if (typeof value === "object") return `${indent}<${name}>\n${xmlText(value, `${indent}  `)}${indent}</${name}>\n`;
-  const escaped = String(value).replace(
-    /[&<>]/g,
-    (character) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;" })[character]!,
-  );
-  return `${indent}<${name}>${escaped}</${name}>\n`;
+  return `${indent}<${name}>${escapeMarkup(String(value))}</${name}>\n`;
 }
 
 /** What begins and ends text that is no tag, first the longer beginnings. */

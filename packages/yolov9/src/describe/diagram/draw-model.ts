@@ -2,6 +2,7 @@
  * A model as an SVG drawing: main branch, auxiliary branch, heads and losses, with the shape of every row's output. It is computed from
  * the model file alone; nothing is built or run.
  */
+import { escapeMarkup } from "../../markup.js";
 import { planModel, profile, type Guidance, type ModelSpec } from "../../model/index.js";
 import { BANDS, IMAGE_NODE, placeRows, type Band, type GridNode } from "./grid.js";
 import { BOX_HEIGHT, routeLines, type Box, type Line, type Routed } from "./routes.js";
@@ -76,7 +77,7 @@ export function drawModel(spec: ModelSpec, options: DrawOptions = {}): string {
   const height = TITLE_HEIGHT + bottom + FOOT_HEIGHT;
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" font-family="system-ui, 'DejaVu Sans', Arial, sans-serif" font-size="10" fill="#1f2933">`,
-    `<title>${escaped(spec.name)}</title>`,
+    `<title>${escapeMarkup(spec.name)}</title>`,
     `<rect width="${width}" height="${height}" fill="#ffffff"/>`,
     ...drawTitle(spec, size),
     `<g transform="translate(0 ${TITLE_HEIGHT})">`,
@@ -259,9 +260,5 @@ function text(x: number, y: number, content: string, { size, weight, colour, anc
     ...(colour === undefined ? [] : [`fill="${colour}"`]),
     ...(anchor === undefined ? [] : [`text-anchor="${anchor}"`]),
   ];
-  return `<text ${attributes.join(" ")}>${escaped(content)}</text>`;
-}
-
-function escaped(content: string): string {
-  return content.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+  return `<text ${attributes.join(" ")}>${escapeMarkup(content)}</text>`;
 }

@@ -3,6 +3,7 @@
  * dictionary, or a dictionary with one of these under a usual key, the moving average first. Says what else the file tells of the model.
  * Which model it is, `recognise.ts` finds out from the tensors.
  */
+import { printable } from "../../printable.js";
 import { InertObject, TensorReference, TorchFileError, type PickleMap, type PickleValue } from "./pickle-values.js";
 
 export interface CheckpointContents {
@@ -139,17 +140,16 @@ function note(module: InertObject, activations: Set<string>, normEpsilons: Set<n
 
 /** Class names as a list, or as a dictionary by class number. */
 function namesOf(value: PickleValue | undefined): string[] | undefined {
-  if (Array.isArray(value)) return value.length > 0 && value.every(isText) ? value.map(printable) : undefined;
+  if (Array.isArray(value)) return value.length > 0 && value.every(isText) ? value.map(shortName) : undefined;
   if (!(value instanceof Map) || value.size === 0) return undefined;
   const names = Array.from({ length: value.size }, (_, i) => value.get(i));
-  return names.every(isText) ? names.map(printable) : undefined;
+  return names.every(isText) ? names.map(shortName) : undefined;
 }
 
 const LONGEST_NAME = 200;
 
-/** A name goes to terminals and pictures, where control characters do harm. */
-function printable(name: string): string {
-  return name.replace(/\p{Cc}/gu, " ").slice(0, LONGEST_NAME);
+function shortName(name: string): string {
+  return printable(name.slice(0, LONGEST_NAME));
 }
 
 function isText(value: PickleValue | undefined): value is string {
