@@ -8,12 +8,13 @@ help: ## list the targets
 
 setup: ## install what is missing (Debian packages, npm packages) and build; safe to repeat
 	@command -v node >/dev/null || { echo "Node.js 20.19 or newer is needed and 'node' was not found: install it from https://nodejs.org"; exit 1; }
-	@node scripts/setup.mjs
+	@node scripts/setup.mjs $(SETUP)
 
 demo: setup ## train, validate, export and detect handwritten digits in under 8 minutes
 	@node demo/dist/main.js
 
-test: setup ## run every test
+test: SETUP = --tests
+test: setup ## run every test, those in a browser with Debian's Chromium
 	@node scripts/test.mjs
 
 lint: setup ## types, ESLint, formatting, and whether generated documentation is current

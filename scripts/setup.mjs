@@ -1,5 +1,6 @@
 // Brings a clone to a state in which everything runs: system packages, npm packages, the native bridge, the TypeScript
-// build. Each step first looks whether it is needed, so that a second call takes about a second. Never prompts.
+// build; with --tests also a browser for the tests that want one. Each step first looks whether it is needed, so that a second call takes
+// about a second. Never prompts.
 
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
@@ -98,6 +99,14 @@ function adviceToInstall(missing) {
   ].join("\n");
 }
 
+/** What gives an apt-get command line its rights. */
+function aptWith(prefix) {
+  return (...args) => {
+    const [command, ...rest] = [...prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", ...args];
+    return [command, rest];
+  };
+}
+
 function installSystemPackages() {
   const missing = missingSystemPackages();
   if (missing.length === 0) return report("system packages", "compiler, make and libtorch are there");
@@ -112,15 +121,32 @@ function installSystemPackages() {
     `installing ${missing.join(", ")}: libtorch trains, the compiler builds its bridge to Node`,
   );
 
-  const apt = (...args) => {
-    const [command, ...rest] = [...prefix, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-q", "-y", ...args];
-    return [command, rest];
-  };
+  const apt = aptWith(prefix);
   const install = (...options) => apt("install", "--no-install-recommends", ...options, ...missing);
   // A bare machine has no package lists and an old one has stale ones; a current one is spared the download.
   if (succeeds(...install("--dry-run")) && run(...install())) return;
   mustRun(...apt("update"), "Check the network and the apt sources.");
   mustRun(...install(), `Install by hand: ${missing.join(" ")}.`);
+}
+
+/** The browser that tests run in. Without it these are skipped and say so. */
+function installChromium() {
+  const places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+  const found = [process.env.YOLOV9_CHROMIUM ?? "", ...places].find((path) => existsSync(path));
+  if (found !== undefined) return report("browser", `${found}, for tests`);
+  const prefix = privilege();
+  if (prefix === undefined || !succeeds("apt-get", ["--version"])) {
+    return report("browser", "none found: install Chromium, or set YOLOV9_CHROMIUM; tests in a browser are skipped");
+  }
+  report("browser", "installing chromium, which tests open without a window");
+  const apt = aptWith(prefix);
+  const install = apt("install", "--no-install-recommends", "chromium");
+  if (
+    (succeeds(...apt("install", "--dry-run", "chromium")) && run(...install)) ||
+    (run(...apt("update")) && run(...install))
+  )
+    return;
+  report("browser", "chromium could not be installed; tests in a browser are skipped");
 }
 
 /** True when node_modules holds exactly the versions of package-lock.json (packages for other platforms left aside). */
@@ -155,6 +181,7 @@ function build() {
 try {
   checkNode();
   installSystemPackages();
+  if (process.argv.includes("--tests")) installChromium();
   installNpmPackages();
   build();
 } catch (error) {
