@@ -116,6 +116,7 @@ export type {
 export {
   importWeights,
   loadBareWeights,
+  openStartWeights,
   openTrainedModel,
   readModelFile,
   readTorchFile,

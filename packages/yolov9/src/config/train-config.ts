@@ -17,15 +17,17 @@ export const TrainConfig = z.strictObject({
   model: z
     .string()
     .min(1)
-    .default("yolov9-t")
-    .describe("zoo name (yolov9-t, gelan-t, ...) or path of a model YAML file"),
+    .optional()
+    .describe("zoo name (gelan-t, ...) or model YAML file; what the weights belong to, else yolov9-t, when left out"),
   data: data.optional(),
   singleClass,
   weights: z
     .string()
     .min(1)
     .optional()
-    .describe("start from these weights; tensors whose name and shape agree are taken"),
+    .describe(
+      "start from these: a run, a checkpoint, a .pt or .safetensors file, or the name of a published file (yolov9-c)",
+    ),
   resume: z
     .union([z.boolean(), z.string()])
     .default(false)

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { didYouMean } from "../model/did-you-mean.js";
+import { messageOf } from "../error-message.js";
 import { DownloadError, fetchFile, type FetchOptions } from "./fetch-file.js";
 import { LARGEST_FILE_BYTES, PUBLISHED_FILES, RELEASE_ADDRESS, type PublishedFile } from "./published-files.js";
 
@@ -35,17 +36,33 @@ export async function downloadWeights(name: string, options: DownloadOptions = {
   const path = join(options.cache ?? cacheFolder(), published.file);
   if (existsSync(path) && options.force !== true) return { published, path, fetched: false };
   const { base, onProgress } = options;
-  await fetchFile(addressOf(published, base), path, { largestBytes: LARGEST_FILE_BYTES, onProgress });
+  const address = addressOf(published, base);
+  try {
+    await fetchFile(address, path, { largestBytes: LARGEST_FILE_BYTES, onProgress });
+  } catch (error) {
+    throw new DownloadError(`${messageOf(error)}\nOr fetch the file by other means and put it at ${path}`, {
+      cause: error,
+    });
+  }
   return { published, path, fetched: true };
+}
+
+/** The name of a published file that a user means by `yolov9-c` or `yolov9-c.pt`; undefined for anything else. */
+export function publishedName(text: string): string | undefined {
+  return PUBLISHED_FILES.find(({ name, file }) => text === name || text === file)?.name;
 }
 
 function findPublished(name: string): PublishedFile {
   const found = PUBLISHED_FILES.find((published) => published.name === name);
   if (found !== undefined) return found;
+  throw new DownloadError(`no published file "${name}"${nearestPublished(name)}`);
+}
+
+/** The hint that ends a message about a name that is none: `; did you mean "yolov9-c"?` */
+export function nearestPublished(name: string): string {
   const names = PUBLISHED_FILES.map((published) => published.name);
   const converted = `${name}-converted`;
-  const hint = names.includes(converted) ? `; did you mean "${converted}"?` : didYouMean(name, names);
-  throw new DownloadError(`no published file "${name}"${hint}`);
+  return names.includes(converted) ? `; did you mean "${converted}"?` : didYouMean(name, names);
 }
 
 function addressOf({ file }: PublishedFile, base = process.env[BASE_VARIABLE] ?? RELEASE_ADDRESS): string {

@@ -32,6 +32,8 @@ export { Branch, DetectionHead } from "./blocks/detect.js";
 // running models
 export { buildModel, DetectionModel, type BuildOptions, type ModelOutputs, type Step } from "./detection-model.js";
 export { detachAuxiliary, fuse } from "./deploy.js";
+export { unfused } from "./unfuse.js";
+export { settleNorms } from "./settle-norms.js";
 export { profile, type ModelProfile, type RowProfile } from "./profile.js";
 
 // weights

@@ -6,10 +6,11 @@ import type { Tensor } from "@yolov9/torch";
 import { describe, expect, it } from "vitest";
 import { parseConfig, TrainConfig } from "../config/index.js";
 import { settle } from "./schedule.js";
-import { buildModel, loadModelSpec, officialStateDict } from "../model/index.js";
+import { buildModel, fuse, loadModelSpec, officialStateDict, type DetectionModel } from "../model/index.js";
 import { isCheckpoint, loadCheckpoint, readCheckpoint } from "./checkpoint.js";
 import { TrainingState } from "./training-state.js";
-import { transferWeights } from "./transfer.js";
+import { openStartWeights } from "../weights/start-weights.js";
+import { transferText, transferWeights, type Transfer } from "./transfer.js";
 
 const names = ["red", "blue"];
 const images = { train: 8, val: 2 };
@@ -92,21 +93,33 @@ describe("checkpoints", () => {
   });
 });
 
+/** What a model takes of a file, as a transfer and in words. */
+async function transferFrom(path: string, model: DetectionModel): Promise<Transfer & { text: string }> {
+  const start = await openStartWeights(path, { model: model.spec.name });
+  try {
+    const transfer = transferWeights(model, start);
+    return { ...transfer, text: transferText(transfer, model, start) };
+  } finally {
+    start.dispose();
+  }
+}
+
 describe("transferWeights", () => {
-  it("takes what fits: all but the class outputs for another number of classes", () => {
+  it("takes what fits: all but the class outputs for another number of classes", async () => {
     const other = buildModel(loadModelSpec("gelan-t"), { names: ["a", "b", "c"] });
-    const { taken, total } = transferWeights(other, last);
+    const { taken, total, text } = await transferFrom(last, other);
+    expect(text).toMatch(/^took .*; what starts afresh: class predictions \(2 classes there, 3 here\)$/);
     const classOutputs = 3 * 2; // weight and bias of three levels
     expect(total - taken).toBe(classOutputs);
     other.dispose();
   });
 
-  it("reads published names", () => {
+  it("reads published names", async () => {
     const source = buildModel(loadModelSpec("gelan-t"), { names });
     const path = join(folder, "published.safetensors");
     saveSafetensors(path, officialStateDict(source));
     const target = buildModel(loadModelSpec("gelan-t"), { names });
-    const { taken, total } = transferWeights(target, path);
+    const { taken, total } = await transferFrom(path, target);
     expect(taken).toBe(total);
     const copied = target.stateDict();
     expect([...source.stateDict()].every(([name, tensor]) => equal(tensor, copied.get(name)!))).toBe(true);
@@ -114,9 +127,37 @@ describe("transferWeights", () => {
     target.dispose();
   });
 
-  it("refuses weights of which nothing fits", () => {
+  it("refuses weights of which nothing fits", async () => {
     const model = buildModel(loadModelSpec("gelan-t"), { names });
-    expect(() => transferWeights(model, join(folder, "bare.safetensors"))).toThrow(/no tensor fits gelan-t/);
+    await expect(transferFrom(join(folder, "bare.safetensors"), model)).rejects.toThrow(/no tensor fits gelan-t/);
     model.dispose();
+  });
+
+  it("says whose weights they are where little fits, and why", async () => {
+    const deep = buildModel(loadModelSpec("gelan-c"), { names });
+    const { taken, total, text } = await transferFrom(last, deep);
+    expect(2 * taken).toBeLessThan(total);
+    expect(text).toMatch(
+      /^warning: took only \d+ of \d+ tensors from .*last\.safetensors; these weights are of gelan-t, which/,
+    );
+    expect(text).toMatch(/another size \(backbone\.\S+ is \[16, 3, 3, 3\], not \[64, 3, 3, 3\]\)/);
+    expect(text).toMatch(/other heads \(head\./);
+    deep.dispose();
+  });
+
+  it("takes of weights that only a model file of the user's knows, fused or not, what fits", async () => {
+    const source = fuse(buildModel(loadModelSpec("gelan-t"), { names }));
+    const path = join(folder, "part.safetensors");
+    // Without the heads, no model can be recognised.
+    saveSafetensors(
+      path,
+      [...officialStateDict(source)].filter(([name]) => !name.includes(".22.")),
+    );
+    const target = buildModel(loadModelSpec("gelan-t"), { names });
+    const { taken, total, text } = await transferFrom(path, target);
+    expect(2 * taken).toBeLessThan(total);
+    expect(text).toContain("of no model of the zoo, nor of gelan-t (fused)");
+    expect(text).toContain("batch norms, which are folded into the convolutions there");
+    for (const model of [source, target]) model.dispose();
   });
 });

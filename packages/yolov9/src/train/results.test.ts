@@ -81,10 +81,10 @@ describe("run folders", () => {
   const config = (values: Record<string, unknown> = {}) => parseConfig(TrainConfig, { project, ...values }, "test");
 
   it("are named after the model and numbered when taken", () => {
-    expect(newRunFolder(config({ model: "a/my-model.yaml" })).path).toBe(join(project, "my-model"));
+    expect(newRunFolder(config({ model: "a/my-model.yaml" }), "yolov9-t").path).toBe(join(project, "my-model"));
     for (const name of ["cells", "cells-2"]) mkdirSync(join(project, name, "weights"), { recursive: true });
-    expect(newRunFolder(config({ name: "cells" })).path).toBe(join(project, "cells-3"));
-    expect(newRunFolder(config({ name: "cells", existOk: true })).path).toBe(join(project, "cells"));
+    expect(newRunFolder(config({ name: "cells" }), "yolov9-t").path).toBe(join(project, "cells-3"));
+    expect(newRunFolder(config({ name: "cells", existOk: true }), "yolov9-t").path).toBe(join(project, "cells"));
   });
 
   it("are resumed by folder, by checkpoint, or the newest of the project", () => {

@@ -38,9 +38,12 @@ export class RunFolder {
   }
 }
 
-/** The folder of a new run, see `resultFolder`. Without a name the model's is used. */
-export function newRunFolder({ project, name, model, existOk }: TrainConfig): RunFolder {
-  const stem = name ?? basename(model).replace(/\.ya?ml$/, "");
+/**
+ * The folder of a new run, see `resultFolder`. Without a name the model's is used.
+ * @param modelName of the model where the configuration has none
+ */
+export function newRunFolder({ project, name, model, existOk }: TrainConfig, modelName: string): RunFolder {
+  const stem = name ?? basename(model ?? modelName).replace(/\.ya?ml$/, "");
   return new RunFolder(resultFolder(project, stem, existOk));
 }
 

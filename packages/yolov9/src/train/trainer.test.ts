@@ -1,10 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { memory } from "@yolov9/torch";
+import { memory, saveSafetensors } from "@yolov9/torch";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parseConfig, TrainConfig } from "../config/index.js";
+import { buildModel, fuse, loadModelSpec, officialStateDict } from "../model/index.js";
 import { loadCheckpoint, NonFiniteLossError, silentProgress, train } from "./index.js";
 import type { StepReport } from "./index.js";
 
@@ -68,6 +69,21 @@ function config(name: string, values: Record<string, unknown> = {}): TrainConfig
 const total = ({ losses }: StepReport) => losses.box + losses.cls + losses.dfl;
 
 describe("train", () => {
+  it("starts from fused weights, as the model that they belong to", { timeout: 60_000 }, async () => {
+    const deployed = fuse(buildModel(loadModelSpec("gelan-t"), { names: ["red", "blue"] }));
+    const weights = join(root, "deployed.safetensors");
+    saveSafetensors(weights, officialStateDict(deployed));
+    deployed.dispose();
+    const notes: string[] = [];
+    const progress = { ...silentProgress, note: (line: string) => void notes.push(line) };
+    const { last, results } = await train(config("fused", { weights, epochs: 1 }), { progress });
+    expect(notes[1]).toMatch(/^took (\d+) of \1 tensors from .*deployed\.safetensors$/);
+    expect(notes).toContainEqual(expect.stringContaining("get the statistics of 8 training images"));
+    const { spec, config: saved } = loadCheckpoint(last);
+    expect([spec.name, spec.auxiliary, saved.model, saved.weights]).toEqual(["gelan-t", [], undefined, weights]);
+    expect(results[0]?.metrics).toBeDefined();
+  });
+
   it(
     "takes all classes as one where asked, in training, validation and the checkpoint",
     { timeout: 60_000 },

@@ -3,7 +3,7 @@
  * stands is in training-state.ts; this file drives it with the data of a run.
  */
 import { availableParallelism } from "node:os";
-import { setNumThreads } from "@yolov9/torch";
+import { setNumThreads, type Tensor } from "@yolov9/torch";
 import type { TrainConfig } from "../config/index.js";
 import type { Batch, Loader } from "../data/index.js";
 import { checkCommand, problemLines } from "../data/index.js";
@@ -28,7 +28,9 @@ import type { SettledConfig, StepSettings } from "./schedule.js";
 import { openTrainingStep } from "./open-training-step.js";
 import { NO_LOSSES, scaledLosses, sumOfLosses, trainingLoss } from "./training-loss.js";
 import { NonFiniteLossError, type TrainHooks, type TrainResult } from "./train-hooks.js";
-import type { TrainingStep } from "./training-step.js";
+import { unitImagesOf, type TrainingStep } from "./training-step.js";
+import { transferText } from "./transfer.js";
+import { openStartWeights } from "../weights/start-weights.js";
 import { TrainingState } from "./training-state.js";
 
 /**
@@ -55,6 +57,9 @@ export async function train(config: TrainConfig, hooks: TrainHooks = {}): Promis
     await trainer.close();
   }
 }
+
+/** Of which batch norms take statistics, where weights come without. */
+const IMAGES_FOR_NORMS = 64;
 
 /** On a GPU. */
 const BATCHES_PER_READING = 16;
@@ -100,17 +105,26 @@ class Trainer {
   /** A new run in a new folder. */
   static async start(given: TrainConfig, hooks: TrainHooks): Promise<Trainer> {
     const data = await openData(given);
-    const config = settle(given, data.train.length);
-    const { state, transfer } = TrainingState.fresh(config, data.dataset.names);
-    const folder = newRunFolder(config);
-    folder.create(config);
-    const trainer = new Trainer(state, folder, data, hooks);
-    if (transfer !== undefined)
-      trainer.#progress.note(`took ${transfer.taken} of ${transfer.total} tensors from ${config.weights ?? ""}`);
-    trainer.#announce();
-    // So that a run that is killed in its first epoch can be resumed too.
-    trainer.#save(false);
-    return trainer;
+    const notes: string[] = [];
+    const note = (line: string): void => void notes.push(line);
+    const start =
+      given.weights === undefined ? undefined : await openStartWeights(given.weights, { model: given.model, note });
+    try {
+      const config = settle({ ...given, ...(start && { weights: start.path }) }, data.train.length);
+      const { state, transfer } = TrainingState.fresh(config, data.dataset.names, start);
+      const folder = newRunFolder(config, state.model.spec.name);
+      folder.create(config);
+      const trainer = new Trainer(state, folder, data, hooks);
+      if (start !== undefined && transfer !== undefined) notes.push(transferText(transfer, state.model, start));
+      for (const line of notes) trainer.#progress.note(line);
+      trainer.#announce();
+      if (start?.fused === true) await trainer.#settleNorms();
+      // So that a run that is killed in its first epoch can be resumed too.
+      trainer.#save(false);
+      return trainer;
+    } finally {
+      start?.dispose();
+    }
   }
 
   /** The run of a folder, where its last checkpoint left it. */
@@ -133,6 +147,27 @@ class Trainer {
     } finally {
       checkpoint.dispose();
     }
+  }
+
+  /** Batch norms that were folded away get statistics of the images that training begins with. */
+  async #settleNorms(): Promise<void> {
+    const batches: Tensor[] = [];
+    let images = 0;
+    try {
+      for await (const batch of this.#trainLoader.batches(0, { mosaic: this.#hasMosaic(0), firstBatch: 0 })) {
+        batches.push(unitImagesOf(batch, this.#state.device));
+        images += batch.batchSize;
+        if (images >= IMAGES_FOR_NORMS) break;
+      }
+      this.#state.settleNorms(batches);
+    } finally {
+      for (const batch of batches) batch.dispose();
+    }
+    this.#progress.note(`the weights are fused: their batch norms get the statistics of ${images} training images`);
+  }
+
+  #hasMosaic(epoch: number): boolean {
+    return epoch < this.#config.epochs - this.#config.closeMosaic;
   }
 
   async run(interrupt: AbortSignal): Promise<TrainResult> {
@@ -162,7 +197,7 @@ class Trainer {
   /** Trains the rest of the epoch underway; incomplete when interrupted, and then saved. */
   async #trainEpoch(interrupt: AbortSignal): Promise<TrainedEpoch> {
     const { counters, model } = this.#state;
-    const { epochs, closeMosaic } = this.#config;
+    const { epochs } = this.#config;
     const batches = this.#trainLoader.batchCount;
     const start = performance.now();
     let images = 0;
@@ -171,7 +206,7 @@ class Trainer {
     this.#loss.progress = counters.epoch / Math.max(epochs - 1, 1);
     this.#progress.startEpoch(counters.epoch + 1, batches, counters.batch);
     const made = this.#trainLoader.batches(counters.epoch, {
-      mosaic: counters.epoch < epochs - closeMosaic,
+      mosaic: this.#hasMosaic(counters.epoch),
       firstBatch: counters.batch,
     });
     for await (const batch of made) {
@@ -324,12 +359,12 @@ class Trainer {
   }
 
   #announce(): void {
-    const { model, epochs, batch, nominalBatch, imgsz } = this.#config;
+    const { epochs, batch, nominalBatch, imgsz } = this.#config;
     const { train: training, val, dataset } = this.#data;
-    const { device, precision } = this.#state;
+    const { device, precision, model } = this.#state;
     const note = (line: string) => this.#progress.note(line);
     note(
-      `${model} at ${imgsz} px, batch ${batch}, ${epochs} epochs on ${device} in ${precision} → ${this.#folder.path}`,
+      `${model.spec.name} at ${imgsz} px, batch ${batch}, ${epochs} epochs on ${device} in ${precision} → ${this.#folder.path}`,
     );
     note(`${training.length} training and ${val.length} validation images, ${dataset.names.length} classes`);
     if (nominalBatch > batch) note(`a step of the optimiser every ${Math.round(nominalBatch / batch)} batches`);

@@ -12,12 +12,12 @@ import {
   SGD,
   tensor,
 } from "@yolov9/torch";
-import type { Precision } from "@yolov9/torch";
+import type { Precision, Tensor } from "@yolov9/torch";
 import { availableParallelism } from "node:os";
 import { UsageError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
 import type { LossItems } from "../loss/index.js";
-import { buildModel, loadModelSpec, withoutAuxiliary } from "../model/index.js";
+import { buildModel, loadModelSpec, settleNorms, withoutAuxiliary } from "../model/index.js";
 import type { DetectionModel, ModelSpec } from "../model/index.js";
 import { writeCheckpoint } from "./checkpoint.js";
 import type { Checkpoint, CheckpointState } from "./checkpoint.js";
@@ -30,6 +30,7 @@ import { settle, type SettledConfig } from "./schedule.js";
 import { NO_LOSSES } from "./training-loss.js";
 import { transferWeights } from "./transfer.js";
 import type { Transfer } from "./transfer.js";
+import type { StartWeights } from "../weights/start-weights.js";
 
 /** Where a run is. */
 export interface Counters {
@@ -78,15 +79,16 @@ export class TrainingState {
     this.stopping = new EarlyStopping(config.patience);
   }
 
-  /** A run at its very start; `transfer` says what was taken from other weights. */
+  /** A run at its very start; `transfer` says what was taken of the weights that it starts from. */
   static fresh(
     config: SettledConfig,
     names: readonly string[],
+    start?: StartWeights,
   ): { state: TrainingState; transfer: Transfer | undefined } {
     useThreads(config);
     manualSeed(config.seed);
-    const model = buildModel(trainedSpec(config), { names });
-    const transfer = config.weights === undefined ? undefined : transferWeights(model, config.weights);
+    const model = buildModel(trainedSpec(config, start?.spec), { names });
+    const transfer = start === undefined ? undefined : transferWeights(model, start);
     return { state: new TrainingState(config, names, model), transfer };
   }
 
@@ -110,6 +112,15 @@ export class TrainingState {
     const generator = checkpoint.group("generator/").get("cpu");
     if (generator !== undefined) restoreGenerator(generator.toBytes());
     return state;
+  }
+
+  /**
+   * Gives batch norms without statistics those of images, before the first step.
+   * @param batches [B, 3, H, W] each, RGB in 0..1, on the device
+   */
+  settleNorms(batches: readonly Tensor[]): void {
+    settleNorms(this.model, batches);
+    this.ema.model.loadStateDict(this.model.stateDict());
   }
 
   /** Writes a checkpoint that a run can be resumed from. */
@@ -156,12 +167,17 @@ export class TrainingState {
   }
 }
 
-/** As the configuration changes it, so that what was trained says how. */
-function trainedSpec({ model, auxiliary, guidance }: TrainConfig): ModelSpec {
-  const spec = loadModelSpec(model);
+/**
+ * As the configuration changes it, so that what was trained says how.
+ * @param own of the weights that it starts from, where they say it
+ */
+export function trainedSpec({ model, auxiliary, guidance }: TrainConfig, own: ModelSpec | undefined): ModelSpec {
+  const spec = model === undefined && own !== undefined ? own : loadModelSpec(model ?? DEFAULT_MODEL);
   const guided = { ...spec, guidance: guidance ?? spec.guidance };
   return auxiliary ? guided : withoutAuxiliary(guided);
 }
+
+const DEFAULT_MODEL = "yolov9-t";
 
 function useThreads({ threads }: TrainConfig): void {
   setNumThreads(threads === 0 ? availableParallelism() : threads);

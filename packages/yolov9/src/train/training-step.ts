@@ -3,7 +3,7 @@
  * over when they are asked for, because a GPU that is asked after every batch cannot work ahead.
  */
 import { scope, tensor, unitImages } from "@yolov9/torch";
-import type { Tensor } from "@yolov9/torch";
+import type { Precision, Tensor } from "@yolov9/torch";
 import type { Batch } from "../data/index.js";
 import type { DetectionLoss, LossItems } from "../loss/index.js";
 import type { Counters, TrainingState } from "./training-state.js";
@@ -78,6 +78,15 @@ export class HostTrainingStep implements TrainingStep {
 }
 
 /** Bytes to [B, 3, H, W] in 0 … 1, on the model's device and in the precision of the pass. */
-function uploaded({ images, batchSize, height, width }: TrainingBatch, { device, precision }: Trained): Tensor {
-  return unitImages(tensor(images, { shape: [batchSize, 3, height, width], device }), precision);
+function uploaded(batch: TrainingBatch, { device, precision }: Trained): Tensor {
+  return unitImagesOf(batch, device, precision);
+}
+
+/** The bytes of a batch as [B, 3, H, W] in 0 … 1; the caller, or the scope around, disposes of it. */
+export function unitImagesOf(
+  { images, batchSize, height, width }: Pick<TrainingBatch, "images" | "batchSize" | "height" | "width">,
+  device: string,
+  precision: Precision = "float32",
+): Tensor {
+  return scope(() => unitImages(tensor(images, { shape: [batchSize, 3, height, width], device }), precision));
 }

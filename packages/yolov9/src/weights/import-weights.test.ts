@@ -19,6 +19,7 @@ import {
 import { tinyComposite } from "../model/testing/tiny-composite.js";
 import { PictureDetector } from "../detect/index.js";
 import { transferWeights } from "../train/transfer.js";
+import { openStartWeights } from "./start-weights.js";
 import { TorchPredictor } from "../validate/index.js";
 import { importWeights, type ImportedWeights } from "./import-weights.js";
 import { isModelFile, readModelFile, writeModelFile } from "./model-file.js";
@@ -201,7 +202,7 @@ describe("importing published weights", () => {
 });
 
 describe("an imported model's file", () => {
-  it("opens without being told the model, also fused, and gives its weights to a training", () => {
+  it("opens without being told the model, also fused, and gives its weights to a training", async () => {
     const names = ["a", "b", "c"];
     const model = build(tinyComposite(), { names });
     for (const saved of [model, fused(model)]) {
@@ -214,7 +215,9 @@ describe("an imported model's file", () => {
     }
     writeModelFile(at("model.safetensors"), model, { source: "yolov9-t.pt" });
     const start = build(tinyComposite(), { classCount: 5 });
-    const { taken, total } = transferWeights(start, at("model.safetensors"));
+    const weights = await openStartWeights(at("model.safetensors"));
+    const { taken, total } = transferWeights(start, weights);
+    weights.dispose();
     // Five classes instead of three: the last class convolutions, weight and bias, of two heads with two levels.
     expect(total - taken).toBe(8);
   });
