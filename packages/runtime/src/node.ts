@@ -9,14 +9,18 @@ import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 import { rgbFromPixels, type Pixels, type RgbImage } from "@yolov9/vision";
 import * as ort from "onnxruntime-node";
-import { decodePicture } from "./decode-picture.js";
-import { DetectorBase, openModel, type LoadOptions } from "./detector.js";
+import { decodePicture, type PictureLimits } from "./decode-picture.js";
+import { DetectorBase, openModel, type LoadOptions as CommonLoadOptions } from "./detector.js";
 
-export type { Detection, DetectOptions, LoadOptions } from "./detector.js";
+export type { Detection, DetectOptions } from "./detector.js";
+export type { PictureLimits } from "./decode-picture.js";
 export type { ModelCard, ModelCardOptions, LetterboxCard } from "./model-card.js";
 export { checkWanted, detectionsOfRows, ROW_LENGTH, type RowFilter, type SuppressionCard } from "./detection-rows.js";
 export { METADATA_FORMAT } from "./model-card.js";
 export { readOnnxMetadata } from "./onnx-metadata.js";
+
+/** How a model is run, and which pictures are decoded. */
+export interface LoadOptions extends CommonLoadOptions, PictureLimits {}
 
 /** A picture: a file's path or URL, the bytes of such a file, or raw pixels. */
 export type ImageInput = string | URL | Uint8Array | Pixels;
@@ -32,19 +36,19 @@ export class Detector extends DetectorBase<ImageInput> {
   static async load(source: ModelInput, options: LoadOptions = {}): Promise<Detector> {
     const { bytes, name } = await readModel(source);
     const { model, card } = await openModel(ort, bytes, name, options, availableParallelism());
-    return new Detector(model, card, decodeImage);
+    return new Detector(model, card, (image) => decodeImage(image, options));
   }
 }
 
 /**
  * Pixels of a picture, or raw pixels as RGB.
- * @throws Error that names the file when it is missing or cannot be decoded
+ * @throws Error that names the file when it is missing, cannot be decoded or exceeds a limit
  */
-export async function decodeImage(image: ImageInput): Promise<RgbImage> {
+export async function decodeImage(image: ImageInput, limits: PictureLimits = {}): Promise<RgbImage> {
   if (typeof image === "object" && "width" in image) return rgbFromPixels(image);
   const { bytes, name } = image instanceof Uint8Array ? { bytes: image, name: "image" } : await read(image, "image");
   try {
-    return await decodePicture(bytes);
+    return await decodePicture(bytes, limits);
   } catch (cause) {
     throw new Error(`${name} cannot be decoded as an image: ${messageOf(cause)}`, { cause });
   }

@@ -132,3 +132,6 @@ function checkSize({ data, width, height }: RgbImage, channels: number): void {
     );
   }
 }
+
+/** 100 megapixels are 300 MB of RGB: more than nearly every camera makes, and bearable in several threads. Larger files are not decoded. */
+export const MAX_PIXELS = 100e6;

@@ -19,6 +19,7 @@ export {
   type Pixels,
   type ResizeKernel,
   type RgbImage,
+  MAX_PIXELS,
 } from "./image.js";
 export { resizeArea, resizeAreaInto, resizeBilinear, resizeBilinearInto, type ResizeTarget } from "./resize.js";
 

@@ -32,8 +32,13 @@ async function check(command: Command): Promise<void> {
     throw new UserError("--output is for repaired labels: give --fix too");
   const { checkDataset, checkJson, checkReport, checkText, isAtLeast } = await import("../data/check/index.js");
   const bar = progressBar("looking at images");
-  const { pixels, workers } = config;
-  const options = { pixels, onProgress: bar.update, ...(workers !== undefined && { workers }) };
+  const { pixels, workers, maxMegapixels } = config;
+  const options = {
+    pixels,
+    maxPixels: maxMegapixels * 1e6,
+    onProgress: bar.update,
+    ...(workers !== undefined && { workers }),
+  };
   const result = await checkDataset(config.data, options).finally(bar.stop);
   if (json === true) printJson(checkJson(result));
   else printColoured(checkText(result, config.show));

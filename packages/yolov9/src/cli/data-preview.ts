@@ -29,7 +29,7 @@ async function preview(command: Command): Promise<void> {
     ...(run === undefined ? {} : settingsOfRun(run)),
     ...Object.fromEntries(given),
   });
-  const { dataset, samples } = await openSplit(config.data, config.split);
+  const { dataset, samples } = await openSplit(config.data, config.split, config);
   const { writePreview } = await import("../data/index.js");
   const files = await writePreview(samples, dataset, config, (file) => {
     if (json !== true) print(file);

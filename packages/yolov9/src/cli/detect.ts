@@ -34,8 +34,16 @@ async function detect(sources: readonly string[], command: Command): Promise<voi
   const predictor = await openPredictor(config.weights, config);
   const suppression = suppressionNote(predictor);
   if (suppression !== undefined) note(suppression);
-  const detector = new stage.PictureDetector(predictor, { ...config, ...stage.inputSizeOf(predictor, config.imgsz) });
-  const files = new stage.ResultFiles(stage.resultFolder(config.project, config.name, config.existOk), config);
+  const limits = { maxPixels: config.maxMegapixels * 1e6, anyFormat: config.anyFormat };
+  const detector = new stage.PictureDetector(predictor, {
+    ...config,
+    ...limits,
+    ...stage.inputSizeOf(predictor, config.imgsz),
+  });
+  const files = new stage.ResultFiles(stage.resultFolder(config.project, config.name, config.existOk), {
+    ...config,
+    ...limits,
+  });
   const say = json === true ? note : print;
   say(`${config.weights} on ${predictor.engine}`);
   const found: DetectedImage[] = [];

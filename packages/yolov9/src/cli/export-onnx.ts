@@ -31,7 +31,7 @@ export async function exportOnnx(
   });
   const { file, verification, reduction } = exported;
   writeFileSync(output, file);
-  const measured = config.data === undefined ? undefined : await measure(exported, config.data, side);
+  const measured = config.data === undefined ? undefined : await measure(exported, config.data, side, config);
   if (json) {
     printJson({ output, bytes: file.length, ...verification, reduction, measured });
     return;
@@ -52,8 +52,9 @@ async function int8Options(config: ExportConfig, side: number): Promise<Int8Opti
       "int8 needs images to calibrate with: give --calibration-data, a data set like those of train",
     );
   }
+  const maxPixels = config.maxMegapixels * 1e6;
   const { calibrationImages } = await import("../export/index.js");
-  const images = trainingImages(await openDataset(path, { splits: ["train", "val"] }), path);
+  const images = trainingImages(await openDataset(path, { splits: ["train", "val"], maxPixels }), path);
   const count = Math.min(config.calibrationImages, images.length);
   note(`calibrating with ${count} of the ${images.length} images of ${path}`);
   return { calibration: calibrationImages(images, count, side), reduceRange: config.reduceRange };
@@ -66,8 +67,13 @@ function trainingImages({ splits }: Dataset, path: string): readonly Sample[] {
   return images;
 }
 
-async function measure({ file, reference }: ExportedModel, data: string, imageSize: number): Promise<MeasuredFiles> {
-  const { dataset, samples } = await openSplit(data, "val");
+async function measure(
+  { file, reference }: ExportedModel,
+  data: string,
+  imageSize: number,
+  config: ExportConfig,
+): Promise<MeasuredFiles> {
+  const { dataset, samples } = await openSplit(data, "val", config);
   const { OnnxPredictor, validate } = await import("../validate/index.js");
   const figures = async (bytes: Uint8Array): Promise<{ AP: number; AP50: number }> => {
     const predictor = await OnnxPredictor.load(bytes);

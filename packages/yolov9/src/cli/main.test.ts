@@ -114,6 +114,15 @@ describe("yolov9", () => {
       expect(JSON.parse(detected.out)).toMatchObject([{ path: picture, width: 80, height: 60, detections: [] }]);
       expect(detected.err).toContain("1/2");
       expect(detected.err).toContain("broken.png: cannot read the image");
+      const svg = join(folder, "drawing.png");
+      writeFileSync(svg, `<svg xmlns="http://www.w3.org/2000/svg" width="64" height="48"/>`);
+      const limited = ["detect", "--weights", onnx, picture, svg, "--no-images", "--json"];
+      const refused = await yolov9(...limited, "--max-megapixels", "0.004");
+      expect(refused.code).toBe(1);
+      expect(refused.err).toContain("80 x 60 px are 0.0048 megapixels, more than the limit of 0.004 (--max-megapixels");
+      expect(refused.err).toContain("drawing.png: cannot read the image (SVG or other markup");
+      const anything = await yolov9(...limited, "--any-format");
+      expect(JSON.parse(anything.out)).toMatchObject([{ width: 80 }, { width: 64 }]);
       const none = await yolov9("detect", "--weights", onnx, sources[1]!);
       expect(none).toMatchObject({ code: 1, err: containing("none of the 1 pictures could be read") });
     } finally {

@@ -15,11 +15,13 @@ import { note } from "../terminal.js";
 export async function openSplit(
   path: string,
   split: SplitName,
-  { singleClass = false }: { readonly singleClass?: boolean } = {},
+  { singleClass = false, maxMegapixels }: { readonly singleClass?: boolean; readonly maxMegapixels: number },
 ): Promise<{ dataset: Dataset; samples: readonly Sample[] }> {
-  const dataset = await openDataset(path, { splits: [split], singleClass }).catch(async (error: unknown) => {
-    throw (await withoutSplit(path, split)) ?? error;
-  });
+  const dataset = await openDataset(path, { splits: [split], singleClass, maxPixels: maxMegapixels * 1e6 }).catch(
+    async (error: unknown) => {
+      throw (await withoutSplit(path, split)) ?? error;
+    },
+  );
   const samples = dataset.splits[split];
   if (samples === undefined) throw (await withoutSplit(path, split)) ?? new UserError(`${path}: no split "${split}"`);
   reportProblems(dataset.problems, path);

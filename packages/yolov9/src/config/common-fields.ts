@@ -2,6 +2,7 @@
  * Fields that several commands share, each written once with its limits and description. Every command's own file joins them to its
  * schema; none of them carries behaviour.
  */
+import { MAX_PIXELS } from "@yolov9/vision";
 import { z } from "zod";
 
 /** Side of the network's input must be a multiple of the largest stride. */
@@ -33,6 +34,13 @@ export const threads = z.int().min(0).default(0).describe("threads of libtorch; 
 export const precision = z
   .enum(["auto", "float32", "bfloat16"])
   .describe("number format of convolutions; auto takes bfloat16 on a GPU, and where the CPU has instructions for it");
+
+export const maxMegapixels = z
+  .number()
+  .gt(0)
+  .max(1e4)
+  .default(MAX_PIXELS / 1e6)
+  .describe("pictures of more million pixels are left out before they are decoded");
 
 export const workers = z
   .int()

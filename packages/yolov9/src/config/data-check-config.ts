@@ -1,6 +1,6 @@
 /** Configuration of `data check`: which data set is looked at, how closely, and what becomes of the findings. */
 import { z } from "zod";
-import { workers } from "./common-fields.js";
+import { maxMegapixels, workers } from "./common-fields.js";
 import { dataPath } from "./data-fields.js";
 
 export const DataCheckConfig = z.strictObject({
@@ -14,6 +14,7 @@ export const DataCheckConfig = z.strictObject({
   report: z.string().min(1).optional().describe("HTML file with plots and a picture of each finding"),
   fix: z.boolean().default(false).describe("show how labels would be repaired, and with --output write them"),
   output: z.string().min(1).optional().describe("new folder for repaired labels; images stay where they are"),
+  maxMegapixels,
   workers,
 });
 

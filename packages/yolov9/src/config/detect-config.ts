@@ -6,6 +6,7 @@ import {
   existOk,
   iou,
   maxDetections,
+  maxMegapixels,
   modelOfWeights,
   ownImageSize,
   precision,
@@ -37,6 +38,11 @@ export const DetectConfig = z.strictObject({
   device,
   precision: precision.default("auto"),
   threads,
+  maxMegapixels,
+  anyFormat: z
+    .boolean()
+    .default(false)
+    .describe("decode whatever the decoder can open, SVG for one, besides JPEG, PNG, WebP, GIF, TIFF and AVIF"),
 });
 
 export type DetectConfig = z.output<typeof DetectConfig>;

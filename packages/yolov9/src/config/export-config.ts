@@ -1,6 +1,15 @@
 /** Configuration of `export`: from trained weights to one ONNX file without the auxiliary branch, or to weights with the published names. */
 import { z } from "zod";
-import { confidence, data, iou, maxDetections, modelOfWeights, ownImageSize, weights } from "./common-fields.js";
+import {
+  confidence,
+  data,
+  iou,
+  maxDetections,
+  maxMegapixels,
+  modelOfWeights,
+  ownImageSize,
+  weights,
+} from "./common-fields.js";
 
 /** The oldest operator set that the writer emits, and the newest that was checked with ONNX Runtime. */
 const OLDEST_OPSET = 17;
@@ -22,6 +31,7 @@ export const ExportConfig = z.strictObject({
   calibrationData: data.optional().describe("for int8: images that features are measured on; `data` when left out"),
   calibrationImages: z.int().min(1).default(64).describe("for int8: so many images, of the training split"),
   reduceRange: z.boolean().default(false).describe("for int8: weights of 7 bits, for CPUs without VNNI instructions"),
+  maxMegapixels,
   data: data.optional().describe("measure AP on the validation split of this data set, before and after"),
   nms: z.boolean().default(false).describe("non-maximum suppression inside the graph: the output is the detections"),
   confidence: confidence.default(0.25).describe("with nms, detections score more than this"),

@@ -1,7 +1,7 @@
 /** Configuration of `data preview`: which training images are made again and drawn, under which augmentation. */
 import { z } from "zod";
 import { augmentationFields, batchFields } from "./augmentation-fields.js";
-import { data, imageSize } from "./common-fields.js";
+import { data, imageSize, maxMegapixels } from "./common-fields.js";
 import { SPLITS } from "./val-config.js";
 
 export const PreviewConfig = z.strictObject({
@@ -23,6 +23,7 @@ export const PreviewConfig = z.strictObject({
   epochs: z.int().min(1).default(100).describe("epochs of the run; matters for closeMosaic only"),
   ...batchFields,
   ...augmentationFields,
+  maxMegapixels,
 });
 
 export type PreviewConfig = z.output<typeof PreviewConfig>;

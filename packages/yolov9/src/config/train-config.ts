@@ -5,7 +5,7 @@
 import { z } from "zod";
 import { GUIDANCES } from "../model/guidance.js";
 import { augmentationFields, batchFields } from "./augmentation-fields.js";
-import { data, device, imageSize, precision, threads, workers } from "./common-fields.js";
+import { data, device, imageSize, maxMegapixels, precision, threads, workers } from "./common-fields.js";
 import { singleClass } from "./data-fields.js";
 
 const gain = (value: number, of: string) => z.number().min(0).default(value).describe(`gain of the ${of} loss`);
@@ -61,6 +61,7 @@ export const TrainConfig = z.strictObject({
   device,
   threads,
   workers,
+  maxMegapixels,
   cacheBudget: z
     .number()
     .min(0)

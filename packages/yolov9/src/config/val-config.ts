@@ -7,6 +7,7 @@ import {
   existOk,
   iou,
   maxDetections,
+  maxMegapixels,
   modelOfWeights,
   ownImageSize,
   precision,
@@ -52,6 +53,7 @@ export const ValConfig = z.strictObject({
   precision: precision.default("float32"),
   threads,
   workers,
+  maxMegapixels,
 });
 
 export type ValConfig = z.output<typeof ValConfig>;

@@ -80,6 +80,8 @@ const KINDS: readonly Kind[] = [
   { name: "a text named .jpg", files: { "images/bad.jpg": "GIF, but not really" }, told: ["image-unreadable images/bad.jpg"] },
   { name: "a header and nothing else", files: { "images/bad.jpg": jpeg.subarray(0, 4) }, told: ["image-unreadable images/bad.jpg"] },
   { name: "a PNG named .jpg", files: async () => ({ "images/bad.jpg": await sharp(jpeg).png().toBuffer() }), told: ["image-wrong-extension images/bad.jpg"], usable: 2 },
+  { name: "more than 100 megapixels", files: async () => ({ "images/bad.png": await promising(11_648, 8_736) }), told: ["image-huge images/bad.png"] },
+  { name: "SVG named .png", files: { "images/bad.png": `<svg xmlns="http://www.w3.org/2000/svg" width="64" height="48"/>` }, told: ["image-unreadable images/bad.png"] },
   { name: "dimensions beyond all memory", files: async () => ({ "images/bad.png": await promising(60_000, 60_000) }), told: ["image-huge images/bad.png"] },
   { name: "dimensions that are a lie", files: async () => ({ "images/bad.png": await promising(6000, 4000) }), told: ["image-damaged images/bad.png"], usable: 2 },
   { name: "one pixel", files: async () => ({ "images/bad.png": await sharp(jpeg).resize(1, 1).png().toBuffer() }), told: ["image-tiny images/bad.png"] },

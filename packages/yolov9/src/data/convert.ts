@@ -32,7 +32,7 @@ export interface Conversion {
  */
 export async function convertDataset(path: string, options: ConvertOptions): Promise<Conversion> {
   const { to, output, images = "copy", ...which } = options;
-  const dataset = await openDataset(path, { ...which, faithful: true, cache: false });
+  const dataset = await openDataset(path, { ...which, faithful: true, cache: false, maxPixels: Infinity });
   const lost = await writeDataset(dataset, to, output, images);
   const samples = SPLIT_NAMES.flatMap((split) => dataset.splits[split] ?? []);
   return {

@@ -41,6 +41,8 @@ export interface OpenOptions {
   readonly classes?: ClassSelection;
   /** Take all classes as one. Default: as the description says. */
   readonly singleClass?: boolean;
+  /** Images of more pixels are left out. Default 100 million. */
+  readonly maxPixels?: number;
   /** Folder for read labels of large sets; false keeps none. Default: the user's cache folder. */
   readonly cache?: string | false;
 }
@@ -84,8 +86,8 @@ async function openParts(
 }
 
 async function openOne(formatName: string, description: Description, options: OpenOptions): Promise<Dataset> {
-  const { splits = SPLIT_NAMES, faithful = false, thorough = false } = options;
-  const key = [formatName, description, splits, faithful, thorough];
+  const { splits = SPLIT_NAMES, faithful = false, thorough = false, maxPixels } = options;
+  const key = [formatName, description, splits, faithful, thorough, maxPixels];
   const folder = options.cache ?? cacheFolder();
   const cache = typeof folder === "string" ? new LabelCache(folder) : undefined;
   const kept = await cache?.load(key);
@@ -93,7 +95,7 @@ async function openOne(formatName: string, description: Description, options: Op
   const format = formatNamed(formatName);
   const problems: Problem[] = [];
   const remarks: Problem[] = [];
-  const files = new FileAccess();
+  const files = new FileAccess(maxPixels);
   const context: ReadContext = { splits, files, faithful, thorough, problems, remarks };
   const dataset = { ...(await format.open(description, context)), problems, remarks };
   for (const split of SPLIT_NAMES) {

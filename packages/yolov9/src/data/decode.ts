@@ -4,7 +4,7 @@
  */
 import sharp from "sharp";
 
-export { decodePicture as decodeImage } from "@yolov9/runtime/decode-picture";
+export { decodePicture as decodeImage, openPicture, type PictureLimits } from "@yolov9/runtime/decode-picture";
 
 sharp.cache(false);
 sharp.concurrency(1);

@@ -9,6 +9,7 @@ import { resolve } from "node:path";
 
 import { glob } from "tinyglobby";
 
+import { MAX_PIXELS } from "@yolov9/vision";
 import { isImageFile, listFiles, readImageSizes, type ImageSize, type WalkObserver } from "./image-files.js";
 import type { Problem } from "./sample.js";
 
@@ -37,7 +38,13 @@ export function stampOf(path: string): Stamp {
 
 export class FileAccess {
   readonly #stamps = new Map<string, Stamp>();
+  readonly #maxPixels: number;
   #complete = true;
+
+  /** @param maxPixels images of more are left out */
+  constructor(maxPixels = MAX_PIXELS) {
+    this.#maxPixels = maxPixels;
+  }
 
   /** Every path that was looked at, or undefined when not all could be noted. */
   get dependencies(): ReadonlyMap<string, Stamp> | undefined {
@@ -103,7 +110,7 @@ export class FileAccess {
   /** Like `readImageSizes`. */
   async imageSizes(paths: readonly string[], problems: Problem[]): Promise<(ImageSize | undefined)[]> {
     for (const path of paths) this.#note(path);
-    return readImageSizes(paths, problems);
+    return readImageSizes(paths, problems, this.#maxPixels);
   }
 
   #note(path: string): void {

@@ -7,7 +7,7 @@ import { readdir, realpath, stat } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { extname, join } from "node:path";
 
-import sharp from "sharp";
+import { openPicture, pixelLimitMessage } from "@yolov9/runtime/decode-picture";
 
 import type { Problem } from "./sample.js";
 import { messageOf } from "../error-message.js";
@@ -19,9 +19,6 @@ const UNSUPPORTED_EXTENSIONS = new Set([".bmp", ".dng", ".heic", ".heif", ".jp2"
 
 /** Smaller images than this are taken for damage or icons, as in the published recipe. */
 const MINIMUM_SIDE = 10;
-
-/** More pixels than this are refused: the decoder's own limit, which keeps a forged header from asking for all memory. */
-const MOST_PIXELS = 0x3fff ** 2;
 
 /** EXIF orientations from here on turn the picture by a quarter, so that width and height change places. */
 const FIRST_SIDEWAYS_ORIENTATION = 5;
@@ -83,7 +80,7 @@ export interface ImageSize {
 /** Width and height as the picture is looked at, after EXIF orientation. @throws Error when the header cannot be read */
 async function readImageSize(path: string): Promise<ImageSize> {
   await requireFile(path);
-  const { width, height, orientation = 1 } = await sharp(path, { limitInputPixels: false }).metadata();
+  const { width, height, orientation = 1 } = await openPicture(path, { maxPixels: Infinity }).metadata();
   return orientation >= FIRST_SIDEWAYS_ORIENTATION ? { width: height, height: width } : { width, height };
 }
 
@@ -96,17 +93,18 @@ async function requireFile(path: string): Promise<void> {
 }
 
 /**
- * Sizes of many images. Unreadable, tiny and huge ones are reported to `problems` and come back undefined.
+ * Sizes of many images. Unreadable and tiny ones, and those of more than `maxPixels`, are reported to `problems` and come back undefined.
  * @returns one entry a path, in order
  */
 export async function readImageSizes(
   paths: readonly string[],
   problems: Problem[],
+  maxPixels: number,
 ): Promise<(ImageSize | undefined)[]> {
   const found = await mapBounded(paths, 2 * availableParallelism(), async (path) => {
     try {
       const size = await readImageSize(path);
-      return { size, problem: sizeProblem(path, size) };
+      return { size, problem: sizeProblem(path, size, maxPixels) };
     } catch (error) {
       const reason = describeImageError(error);
       const kind = reason === MISSING ? ("image-missing" as const) : ("image-unreadable" as const);
@@ -119,14 +117,13 @@ export async function readImageSizes(
   });
 }
 
-function sizeProblem(file: string, { width, height }: ImageSize): Problem | undefined {
+function sizeProblem(file: string, { width, height }: ImageSize, maxPixels: number): Problem | undefined {
   const size = `image of ${width} x ${height} px`;
   if (Math.min(width, height) < MINIMUM_SIDE) {
     return { file, kind: "image-tiny", reason: `${size} is smaller than ${MINIMUM_SIDE} px; image skipped` };
   }
-  if (width * height > MOST_PIXELS) {
-    const most = Math.floor(MOST_PIXELS / 1e6);
-    return { file, kind: "image-huge", reason: `${size} has more than ${most} million pixels; image skipped` };
+  if (width * height > maxPixels) {
+    return { file, kind: "image-huge", reason: `${pixelLimitMessage(width, height, maxPixels)}; image skipped` };
   }
   return undefined;
 }

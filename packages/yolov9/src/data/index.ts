@@ -29,5 +29,5 @@ export { Replay, type ReplayOptions, type TrainingImage } from "./replay.js";
 export { writePreview, type PreviewSettings } from "./preview/preview.js";
 
 // Pixels
-export { decodeImage } from "./decode.js";
+export { decodeImage, openPicture, type PictureLimits } from "./decode.js";
 export { listImages } from "./image-files.js";

@@ -3,7 +3,7 @@
  * budget reaches. Whoever needs a picture first decodes it; two threads that do so at once write the same bytes.
  */
 
-import { letterboxImage, resizeArea, resizeBilinear, type RgbImage } from "@yolov9/vision";
+import { letterboxImage, MAX_PIXELS, resizeArea, resizeBilinear, type RgbImage } from "@yolov9/vision";
 
 import { decodeImage } from "./decode.js";
 import { describeImageError } from "./image-files.js";
@@ -134,11 +134,14 @@ export class PictureStore {
   async #fromDiskOrFile(index: number): Promise<RgbImage> {
     const { disk } = this.#shared;
     const path = this.#table.paths[index]!;
-    if (disk?.wanted[index] !== 1) return this.#prepare(await decodeImage(path), index);
+    // Opening the data set let pass what its header said; a file that has become larger since is not decoded.
+    const maxPixels = Math.max(MAX_PIXELS, this.#table.widths[index]! * this.#table.heights[index]!);
+    const decode = async () => this.#prepare(await decodeImage(path, { maxPixels }), index);
+    if (disk?.wanted[index] !== 1) return decode();
     const { width, height } = preparedSize(this.#table, index, this.#preparation);
     const kept = await readPicture(disk, path, this.#preparation, width * height * 3);
     if (kept) return { data: kept, width, height };
-    const image = this.#prepare(await decodeImage(path), index);
+    const image = await decode();
     await writePicture(disk, path, this.#preparation, image.data);
     return image;
   }

@@ -182,7 +182,7 @@ export interface DealtDataset {
  */
 export async function splitDataset(path: string, options: SplitOptions): Promise<DealtDataset> {
   const { output, images = "list", ...deal } = options;
-  const dataset = await openDataset(path, { faithful: true, cache: false });
+  const dataset = await openDataset(path, { faithful: true, cache: false, maxPixels: Infinity });
   const unique = new Map(SPLIT_NAMES.flatMap((split) => dataset.splits[split] ?? []).map((one) => [one.path, one]));
   const splits = dealSamples([...unique.values()], dataset.names.length, deal);
   const dealt: Dataset = { ...dataset, splits };

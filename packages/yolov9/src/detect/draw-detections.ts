@@ -3,6 +3,7 @@
  * where the boxes come from and where the picture goes is not its matter.
  */
 import sharp from "sharp";
+import { openPicture, type PictureLimits } from "../data/index.js";
 import { escapeMarkup } from "../markup.js";
 import type { DetectedBox } from "./detected-image.js";
 import { classColour, readableOn } from "./palette.js";
@@ -24,8 +25,9 @@ export async function drawDetections(
   image: Buffer | string,
   boxes: readonly DetectedBox[],
   format: "jpeg" | "png" = "jpeg",
+  limits: PictureLimits = {},
 ): Promise<Buffer> {
-  const upright = await sharp(image).rotate().removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const upright = await openPicture(image, limits).rotate().removeAlpha().raw().toBuffer({ resolveWithObject: true });
   const { width, height, channels } = upright.info;
   const picture = sharp(upright.data, { raw: { width, height, channels } })
     .composite([{ input: Buffer.from(overlay(boxes, width, height)) }])

@@ -4,12 +4,12 @@
  */
 import { fromLetterbox, letterboxImage, toPlanarBytes, type Detections, type RgbImage } from "@yolov9/vision";
 import { classNameOf } from "../class-name.js";
-import { decodeImage } from "../data/index.js";
+import { decodeImage, type PictureLimits } from "../data/index.js";
 import { imageDetections, type SuppressionOptions } from "../validate/image-detections.js";
 import type { Predictor } from "../validate/predictor.js";
 import type { DetectedBox, DetectedImage } from "./detected-image.js";
 
-export interface DetectOptions extends SuppressionOptions {
+export interface DetectOptions extends SuppressionOptions, PictureLimits {
   /** Size of the network input in pixels. */
   readonly width: number;
   readonly height: number;
@@ -41,7 +41,7 @@ export class PictureDetector {
    */
   async decode(path: string): Promise<DecodedPicture> {
     const started = performance.now();
-    const image = await decodeImage(path);
+    const image = await decodeImage(path, this.#options);
     return { path, image, milliseconds: performance.now() - started };
   }
 

@@ -8,9 +8,10 @@ import { problemText, type Problem } from "../data/sample.js";
 import { writeWhole } from "../write-whole.js";
 import type { DetectedImage } from "./detected-image.js";
 import { drawDetections } from "./draw-detections.js";
+import type { PictureLimits } from "../data/index.js";
 import { labelText } from "./label-text.js";
 
-export interface ResultFileOptions {
+export interface ResultFileOptions extends PictureLimits {
   /** Annotated pictures, with the names of the pictures. */
   readonly images: boolean;
   /** `labels/NAME.txt`, one row a box. */
@@ -47,7 +48,7 @@ export class ResultFiles {
     if (saveTxt) writeFileSync(join(this.folder, "labels", `${name}.txt`), labelText(detected, saveConf));
     if (!images) return;
     const png = extname(detected.path).toLowerCase() === ".png";
-    const picture = await drawDetections(detected.path, detected.boxes, png ? "png" : "jpeg");
+    const picture = await drawDetections(detected.path, detected.boxes, png ? "png" : "jpeg", this.#options);
     writeFileSync(join(this.folder, `${name}.${png ? "png" : "jpg"}`), picture);
   }
 

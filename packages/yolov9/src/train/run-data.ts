@@ -19,7 +19,8 @@ export interface RunData {
 export async function openData(config: TrainConfig): Promise<RunData> {
   if (config.data === undefined)
     throw new UsageError("data is missing: give --data, or --resume for a run that has begun");
-  const dataset = await openDataset(config.data, { splits: ["train", "val"], singleClass: config.singleClass });
+  const { data, singleClass, maxMegapixels } = config;
+  const dataset = await openDataset(data, { splits: ["train", "val"], singleClass, maxPixels: maxMegapixels * 1e6 });
   const { train: training, val } = dataset.splits;
   if (training === undefined || val === undefined) {
     throw new ConfigError(

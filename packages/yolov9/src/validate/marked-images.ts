@@ -1,6 +1,7 @@
 /** Images with what was found and missed in them, as HTML figures that hold their pixels: an SVG over a small JPEG. */
 import { basename } from "node:path";
-import sharp from "sharp";
+import { MAX_PIXELS } from "@yolov9/vision";
+import { openPicture } from "../data/index.js";
 import type { MarkedDetection, MarkedImage } from "./analysis.js";
 import { escapeMarkup } from "../markup.js";
 
@@ -16,7 +17,7 @@ const EXCUSED = "#6b7280";
 export async function markedFigure(image: MarkedImage): Promise<string> {
   const { sample, detections, missed, errors } = image;
   const { width, height } = sample;
-  const small = await sharp(sample.path)
+  const small = await openPicture(sample.path, { maxPixels: Math.max(MAX_PIXELS, width * height) })
     .rotate()
     .flatten({ background: "#ffffff" })
     .resize({ width: LONGER_SIDE, height: LONGER_SIDE, fit: "inside", withoutEnlargement: true })

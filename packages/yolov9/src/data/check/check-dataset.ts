@@ -17,6 +17,8 @@ import { statisticsOf, type Statistics } from "./statistics.js";
 export interface CheckOptions extends Partial<ScanOptions> {
   /** Whether images are decoded. Default true. */
   readonly pixels?: boolean;
+  /** Images of more pixels are a finding, and not looked at. Default 100 million. */
+  readonly maxPixels?: number;
 }
 
 export interface CheckResult {
@@ -29,9 +31,10 @@ export interface CheckResult {
 }
 
 export async function checkDataset(path: string, options: CheckOptions = {}): Promise<CheckResult> {
+  const { maxPixels } = options;
   let dataset: Dataset;
   try {
-    dataset = await openDataset(path, { thorough: true, cache: false });
+    dataset = await openDataset(path, { thorough: true, cache: false, ...(maxPixels !== undefined && { maxPixels }) });
   } catch (error) {
     if (!(error instanceof DatasetError)) throw error;
     return result(path, [findingOf("dataset-unusable", { file: path, reason: error.message })]);

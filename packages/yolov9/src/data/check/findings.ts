@@ -55,7 +55,7 @@ export const FINDING_KINDS: Readonly<Record<FindingKind, KindFacts>> = {
   "image-missing": { severity: "error", title: "Missing image", advice: "Take it out of the list or annotation file, or bring it back." },
   "image-unreadable": { severity: "error", title: "Unreadable image", advice: "Replace the file or remove it; training leaves it out." },
   "image-damaged": { severity: "error", title: "Damaged image", advice: "Its header is whole but its pixels are not: copy it again. Training leaves it out." },
-  "image-huge": { severity: "error", title: "Image with too many pixels", advice: "Cut it into tiles." },
+  "image-huge": { severity: "error", title: "Image with too many pixels", advice: "Cut it into tiles, or raise `--max-megapixels`." },
   "image-tiny": { severity: "warning", title: "Image of a few pixels", advice: "Probably an icon or damage; training leaves it out." },
   "image-size-differs": { severity: "error", title: "Image of another size than its labels say", advice: "Labels were made for another version of the picture, or before its EXIF rotation was applied." },
   "image-across-splits": { severity: "error", title: "Same file in two splits", advice: "Validation on training images says nothing: remove one." },

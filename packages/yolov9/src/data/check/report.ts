@@ -2,6 +2,7 @@
 
 import { relative } from "node:path";
 
+import { openPicture } from "@yolov9/runtime/decode-picture";
 import sharp from "sharp";
 
 import { escapeMarkup } from "../../markup.js";
@@ -100,7 +101,7 @@ async function tile(finding: Finding, root: string): Promise<string> {
 /** The picture, or the surroundings of a box in it, with the box drawn; undefined where it cannot be decoded. */
 async function thumbnail(path: string, box: Finding["box"]): Promise<string | undefined> {
   try {
-    const upright = await sharp(path, { failOn: "none" }).autoOrient().toColourspace("srgb").flatten().raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true }); // prettier-ignore
+    const upright = await openPicture(path, {}, { failOn: "none" }).autoOrient().toColourspace("srgb").flatten().raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true }); // prettier-ignore
     const { width, height, channels } = upright.info;
     const picture = sharp(upright.data, { raw: { width, height, channels } });
     const crop = box ? around(box, width, height) : { left: 0, top: 0, width, height };

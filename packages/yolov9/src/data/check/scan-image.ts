@@ -3,13 +3,16 @@
 import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 
-import sharp from "sharp";
+import { openPicture } from "@yolov9/runtime/decode-picture";
 
 import { describeImageError } from "../image-files.js";
 
 /** Size of the small grey picture by which images are compared; 4 x 4 of its pixels are one of the difference hash's. */
 export const SKETCH_WIDTH = 36;
 export const SKETCH_HEIGHT = 32;
+
+/** Opening the data set has left images of too many pixels out. */
+const WITHOUT_LIMIT = { maxPixels: Infinity };
 
 export interface ScannedImage {
   /** Decoder's name of the file type: jpeg, png, … */
@@ -36,7 +39,14 @@ export interface ScannedImage {
  */
 export async function scanImage(path: string, pixels: boolean): Promise<ScannedImage> {
   const file = await readFile(path);
-  const { format, orientation = 1, space, depth, hasAlpha, pages = 1 } = await sharp(file).metadata();
+  const {
+    format,
+    orientation = 1,
+    space,
+    depth,
+    hasAlpha,
+    pages = 1,
+  } = await openPicture(file, WITHOUT_LIMIT).metadata();
   const facts = {
     format,
     bytes: file.length,
@@ -57,7 +67,7 @@ export async function scanImage(path: string, pixels: boolean): Promise<ScannedI
 }
 
 async function sketchOf(file: Buffer): Promise<Uint8Array> {
-  const { data } = await sharp(file, { failOn: "error", ignoreIcc: true })
+  const { data } = await openPicture(file, WITHOUT_LIMIT, { failOn: "error", ignoreIcc: true })
     .autoOrient()
     .toColourspace("b-w")
     .removeAlpha()
