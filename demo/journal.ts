@@ -1,8 +1,9 @@
 // Remembers on disk which steps of the demo are done, what came out and how long they took, so that a second run goes on
 // where the first one stopped. A journal of another recipe is thrown away with everything that was made by it.
 
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { writeWhole } from "@yolov9/torch/whole-file";
 import { z } from "zod";
 
 const Entry = z.object({ seconds: z.number(), result: z.unknown() });
@@ -59,8 +60,6 @@ export class Journal {
   }
 
   #write(): void {
-    const temporary = `${this.#file}.tmp`;
-    writeFileSync(temporary, JSON.stringify(this.#pages));
-    renameSync(temporary, this.#file);
+    writeWhole(this.#file, JSON.stringify(this.#pages));
   }
 }

@@ -49,4 +49,6 @@ export { SGD, type ParameterGroup, type StepOptions } from "./optim/sgd.js";
 export { follow, type AverageUpdate } from "./optim/moving-average.js";
 
 // files
+export { DamagedFileError } from "./checksums.js";
+export { WriteError } from "./whole-file.js";
 export { loadSafetensors, readSafetensorsHeader, saveSafetensors, type SafetensorsFile } from "./safetensors.js";

@@ -1,10 +1,20 @@
 // The safetensors format (8 bytes header length, JSON header, raw little-endian data): named tensors and string
 // metadata, nothing executable. Reading maps the file; tensors are views of the mapping until something writes to them.
-import { closeSync, fsyncSync, openSync, readSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
+import { crc32 } from "node:zlib";
+import {
+  checksumOfRange,
+  fillChecksums,
+  refuseDamaged,
+  startOfHeader,
+  statedChecksums,
+  withoutChecksums,
+} from "./checksums.js";
 import { bytesPerElement, type DType } from "./dtype.js";
 import { from_file } from "./operators.generated.js";
 import { scope } from "./scope.js";
 import type { Tensor } from "./tensor.js";
+import { writeWhole } from "./whole-file.js";
 
 const dtypeNames: Readonly<Record<DType, string>> = {
   float32: "F32",
@@ -26,6 +36,8 @@ const maximumHeaderBytes = 100_000_000;
 export interface SafetensorsFile {
   tensors: Map<string, Tensor>;
   metadata: Record<string, string>;
+  /** Whether the file has checksums, which header and tensors fit then. */
+  checked: boolean;
 }
 
 interface Entry {
@@ -36,11 +48,15 @@ interface Entry {
 }
 
 /**
- * Reads all tensors of a file. They are copy-on-write views of the mapped file and live until disposed of.
- * @throws Error naming the file and what is wrong with it
+ * Reads the tensors of a file. They are copy-on-write views of the mapped file and live until disposed of.
+ * @param select tensors to read, by name; all when left out
+ * @throws Error naming the file and what is wrong with it, DamagedFileError when bytes have changed since it was written
  */
-export function loadSafetensors(path: string): SafetensorsFile {
-  const { entries, metadata, dataStart, fileBytes } = readHeader(path);
+export function loadSafetensors(path: string, select: (name: string) => boolean = () => true): SafetensorsFile {
+  const header = readHeader(path);
+  const { metadata, dataStart, fileBytes } = header;
+  const entries = header.entries.filter(([name]) => select(name));
+  const checked = verifyTensors(path, header, select);
   const tensors = scope(() => {
     if (fileBytes === dataStart) return new Map<string, Tensor>();
     const file = from_file(path, false, fileBytes, { dtype: "uint8" });
@@ -52,21 +68,51 @@ export function loadSafetensors(path: string): SafetensorsFile {
       }),
     );
   });
-  return { tensors, metadata };
+  return { tensors, metadata, checked };
+}
+
+/** Compares tensors with their checksums. @returns false where the file has none */
+function verifyTensors(
+  path: string,
+  { entries, checksums, dataStart }: ReturnType<typeof readHeader>,
+  select: (name: string) => boolean,
+): boolean {
+  if (checksums === undefined) return false;
+  const file = openSync(path, "r");
+  try {
+    const fits = (name: string, { begin, end }: Entry) =>
+      checksumOfRange(file, dataStart + begin, dataStart + end) === checksums.get(name);
+    const damaged = entries.filter(([name, entry]) => select(name) && !fits(name, entry));
+    refuseDamaged(
+      path,
+      damaged.map(([name]) => name),
+    );
+    return true;
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Checksums are stated in the order of the tensors' bytes. */
+function byName(entries: readonly [string, Entry][], checksums: readonly number[]): Map<string, number | undefined> {
+  const inOrder = [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
+  return new Map(inOrder.map(([name], index) => [name, checksums[index]]));
 }
 
 /** Names, shapes and metadata of a file, without its data. */
 export function readSafetensorsHeader(path: string): {
   shapes: Map<string, number[]>;
   metadata: Record<string, string>;
+  checked: boolean;
 } {
-  const { entries, metadata } = readHeader(path);
-  return { shapes: new Map(entries.map(([name, entry]) => [name, entry.shape])), metadata };
+  const { entries, metadata, checksums } = readHeader(path);
+  const shapes = new Map(entries.map(([name, entry]) => [name, entry.shape]));
+  return { shapes, metadata, checked: checksums !== undefined };
 }
 
 /**
- * Writes tensors in the given order. The file appears whole or not at all: it is written under a temporary name,
- * flushed to disk and renamed.
+ * Writes tensors in the given order, with checksums. The file appears whole or not at all (`writeWhole`).
+ * @throws WriteError when the system refuses
  */
 export function saveSafetensors(
   path: string,
@@ -74,15 +120,22 @@ export function saveSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): void {
   const list = [...tensors];
-  const header: Record<string, unknown> = { __metadata__: metadata };
+  const header = new Map<string, unknown>([["__metadata__", undefined]]);
   let offset = 0;
   for (const [name, tensor] of list) {
-    if (name in header) throw new Error(`cannot write '${path}': two tensors are named '${name}'`);
+    if (header.has(name)) throw new Error(`cannot write '${path}': two tensors are named '${name}'`);
     const bytes = tensor.numel * bytesPerElement[tensor.dtype];
-    header[name] = { dtype: dtypeNames[tensor.dtype], shape: tensor.shape, data_offsets: [offset, offset + bytes] };
+    header.set(name, {
+      dtype: dtypeNames[tensor.dtype],
+      shape: tensor.shape,
+      data_offsets: [offset, offset + bytes],
+    });
     offset += bytes;
   }
-  let text = JSON.stringify(header);
+  header.delete("__metadata__");
+  // Not as one object, which would put names that are numbers first.
+  const entries = [...header].map(([name, entry]) => `,${JSON.stringify(name)}:${JSON.stringify(entry)}`);
+  let text = `${startOfHeader(metadata, list.length)}${entries.join("")}}`;
   text += " ".repeat((8 - (Buffer.byteLength(text) % 8)) % 8); // data starts aligned for every dtype
   const head = Buffer.from(text);
   const length = Buffer.alloc(8);
@@ -90,24 +143,14 @@ export function saveSafetensors(
   writeWhole(path, (write) => {
     write(length);
     write(head);
-    for (const [, tensor] of list) write(tensor.toBytes());
-  });
-}
-
-function writeWhole(path: string, body: (write: (bytes: Uint8Array) => void) => void): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, "w");
-  try {
-    body((bytes) => {
-      for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
+    const checksums = list.map(([, tensor]) => {
+      const bytes = tensor.toBytes();
+      write(bytes);
+      return crc32(bytes);
     });
-    fsyncSync(file);
-    closeSync(file);
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
+    fillChecksums(head, checksums);
+    write(head, length.length);
+  });
 }
 
 function readHeader(path: string) {
@@ -126,7 +169,15 @@ function readHeader(path: string) {
     const head = Buffer.alloc(headerBytes);
     readSync(file, head, 0, headerBytes, 8);
     const dataStart = 8 + headerBytes;
-    return { ...parseHeader(head.toString("utf8"), fileBytes - dataStart, fail), dataStart, fileBytes };
+    const { entries, metadata } = parseHeader(head.toString("utf8"), fileBytes - dataStart, fail);
+    const checksums = statedChecksums(head, path);
+    return {
+      entries,
+      metadata: withoutChecksums(metadata),
+      checksums: checksums && byName(entries, checksums),
+      dataStart,
+      fileBytes,
+    };
   } finally {
     closeSync(file);
   }

@@ -1,5 +1,6 @@
 /** `yolov9 compare`: training runs next to each other. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
+import { writeWhole } from "@yolov9/torch/whole-file";
 import { dirname } from "node:path";
 import type { Command } from "commander";
 import { CompareConfig } from "../config/index.js";
@@ -26,7 +27,7 @@ async function compare(folders: readonly string[], command: Command): Promise<vo
   const { comparisonSvg, comparisonTable, readRun, summarise } = await import("../train/index.js");
   const runs = folders.map(readRun);
   mkdirSync(dirname(output), { recursive: true });
-  writeFileSync(output, comparisonSvg(runs));
+  writeWhole(output, comparisonSvg(runs));
   const summaries = runs.map(summarise);
   if (json === true) printJson(summaries);
   else print(comparisonTable(summaries));

@@ -1,5 +1,5 @@
 /** `yolov9 data check`: looks a data set over, tells what is wrong with it, and repairs labels into a new folder. */
-import { writeFileSync } from "node:fs";
+import { writeWhole } from "@yolov9/torch/whole-file";
 import type { Command } from "commander";
 import { DataCheckConfig } from "../config/index.js";
 import type { CheckResult } from "../data/check/index.js";
@@ -43,7 +43,7 @@ async function check(command: Command): Promise<void> {
   if (json === true) printJson(checkJson(result));
   else printColoured(checkText(result, config.show));
   if (config.report !== undefined) {
-    writeFileSync(config.report, await checkReport(result));
+    writeWhole(config.report, await checkReport(result));
     note(`report in ${config.report}`);
   }
   if (config.fix) await fix(result, config, json === true ? note : print);

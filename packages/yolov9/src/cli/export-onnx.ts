@@ -1,5 +1,5 @@
 /** The ONNX part of `yolov9 export`: precision, calibration images and suppression from the configuration, and what is told about the file. */
-import { writeFileSync } from "node:fs";
+import { writeWhole } from "@yolov9/torch/whole-file";
 import { UsageError, type ExportConfig } from "../config/index.js";
 import { openDataset, type Dataset, type Sample } from "../data/index.js";
 import type { ExportedModel, Int8Options } from "../export/index.js";
@@ -30,7 +30,7 @@ export async function exportOnnx(
     suppression: config.nms ? suppressionOf(config) : undefined,
   });
   const { file, verification, reduction } = exported;
-  writeFileSync(output, file);
+  writeWhole(output, file);
   const measured = config.data === undefined ? undefined : await measure(exported, config.data, side, config);
   if (json) {
     printJson({ output, bytes: file.length, ...verification, reduction, measured });

@@ -1,5 +1,5 @@
 /** `yolov9 info`: size and arithmetic of models, their rows, and drawings of them. */
-import { writeFileSync } from "node:fs";
+import { writeWhole } from "@yolov9/torch/whole-file";
 import type { Command } from "commander";
 import { InfoConfig } from "../config/index.js";
 import type { ModelProfile } from "../model/index.js";
@@ -44,7 +44,7 @@ async function info(model: string | undefined, command: Command): Promise<void> 
   const own = loadModelSpec(model);
   const spec = { ...own, classCount: nc ?? own.classCount };
   if (svg !== undefined) {
-    writeFileSync(svg, drawModel(spec, { size: imgsz }));
+    writeWhole(svg, drawModel(spec, { size: imgsz }));
     note(`${svg} written`);
   }
   const measured = profile(spec, imgsz);

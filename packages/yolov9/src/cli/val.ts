@@ -1,5 +1,6 @@
 /** `yolov9 val`: measures weights on a split of a data set. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
+import { writeWhole } from "@yolov9/torch/whole-file";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { UsageError, ValConfig } from "../config/index.js";
@@ -67,7 +68,7 @@ async function val(command: Command): Promise<void> {
       const file = own.saveJson === true ? join(folder, "predictions.json") : own.saveJson;
       const rows = stage.cocoResults(collector.samples, collector.detections, stage.categoryIdsOf(dataset));
       mkdirSync(dirname(file), { recursive: true });
-      writeFileSync(file, JSON.stringify(rows));
+      writeWhole(file, JSON.stringify(rows));
     }
     if (own.json === true) printJson(stage.validationJson(result, analysis));
     else {

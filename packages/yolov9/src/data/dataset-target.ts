@@ -4,8 +4,10 @@
  */
 
 import { constants } from "node:fs";
-import { copyFile, link, mkdtemp, readdir, rename, rm, rmdir, stat, symlink, writeFile } from "node:fs/promises";
+import { copyFile, link, mkdir, readdir, rename, rm, rmdir, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
+
+import { removeLeftovers, temporaryName } from "@yolov9/torch/whole-file";
 
 import { mapBounded } from "./image-files.js";
 import { makeFolder } from "./make-folder.js";
@@ -47,7 +49,9 @@ export class DatasetTarget {
     let temporary: string;
     try {
       makeFolder(dirname(path));
-      temporary = await mkdtemp(`${path}.writing-`);
+      removeLeftovers(dirname(path));
+      temporary = temporaryName(path);
+      await mkdir(temporary);
     } catch (error) {
       throw new DatasetError(`${output}: cannot be made (${reasonOf(error)}); choose a folder that can be written to`);
     }

@@ -108,7 +108,7 @@ async function openOne(formatName: string, description: Description, options: Op
   }
   const { dependencies } = files;
   if (dependencies && (dependencies.size >= FILES_WORTH_CACHING || typeof options.cache === "string")) {
-    await cache?.save(key, dataset, dependencies);
+    cache?.save(key, dataset, dependencies);
   }
   return dataset;
 }

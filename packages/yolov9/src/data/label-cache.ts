@@ -4,9 +4,11 @@
  */
 
 import { createHash } from "node:crypto";
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { deserialize, serialize } from "node:v8";
+
+import { writeWhole } from "@yolov9/torch/whole-file";
 
 import { makeFolder } from "./make-folder.js";
 import { stampOf, type Stamp } from "./file-access.js";
@@ -49,7 +51,7 @@ export class LabelCache {
   }
 
   /** Keep a data set. Where that cannot be done, nothing happens: the next opening takes longer. */
-  async save(key: unknown, dataset: Dataset, dependencies: ReadonlyMap<string, Stamp>): Promise<void> {
+  save(key: unknown, dataset: Dataset, dependencies: ReadonlyMap<string, Stamp>): void {
     const stamps = [...dependencies.values()];
     const justNow = Date.now() - CLOCK_STEP_MS;
     if (stamps.some(({ mtimeMs }) => mtimeMs > justNow)) return;
@@ -59,15 +61,12 @@ export class LabelCache {
       sizes: Float64Array.from(stamps, ({ size }) => size),
       times: Float64Array.from(stamps, ({ mtimeMs }) => mtimeMs),
     };
-    const file = this.#file(key);
-    const temporary = `${file}.${process.pid}`;
     try {
       const content = serialize(entry);
       makeFolder(this.#folder);
-      await writeFile(temporary, Buffer.concat([digest(content), content]));
-      await rename(temporary, file);
+      writeWhole(this.#file(key), Buffer.concat([digest(content), content]));
     } catch {
-      await rm(temporary, { force: true }).catch(() => undefined);
+      // The cache only saves time.
     }
   }
 

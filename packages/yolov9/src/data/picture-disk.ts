@@ -8,6 +8,8 @@ import { readdirSync, rmSync } from "node:fs";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { removeLeftovers, temporaryName } from "@yolov9/torch/whole-file";
+
 import { stampOf } from "./file-access.js";
 import { makeFolder } from "./make-folder.js";
 
@@ -49,6 +51,7 @@ export function openPictureDisk(
   });
   try {
     makeFolder(place);
+    removeLeftovers(place);
     makeRoom(place, own, budget - planned);
   } catch {
     // Where no folder can be made, nothing is kept: every picture is decoded when it is needed.
@@ -97,7 +100,7 @@ export async function writePicture(
   bytes: Uint8Array | Uint8ClampedArray,
 ): Promise<void> {
   const file = pictureFile(folder, path, preparation);
-  const temporary = `${file}.${process.pid}.${Math.random().toString(36).slice(2)}`;
+  const temporary = temporaryName(`${file}.${Math.random().toString(36).slice(2)}`);
   try {
     await writeFile(temporary, bytes);
     await rename(temporary, file);

@@ -5,7 +5,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { extname, join, parse } from "node:path";
 import { problemText, type Problem } from "../data/sample.js";
-import { writeWhole } from "../write-whole.js";
+import { writeWhole } from "@yolov9/torch/whole-file";
 import type { DetectedImage } from "./detected-image.js";
 import { drawDetections } from "./draw-detections.js";
 import type { PictureLimits } from "../data/index.js";

@@ -2,9 +2,10 @@
  * Fetches one file over HTTP to a path: in parts, so that a broken download goes on where it stopped, with its size checked before it
  * appears under its name. The server is not trusted: length, redirects and waiting are bounded, and https does not become http.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
+import { moveIntoPlace } from "@yolov9/torch/whole-file";
 import { z } from "zod";
 
 export interface FetchOptions {
@@ -39,7 +40,7 @@ export async function fetchFile(address: string, path: string, options: FetchOpt
     const total = await fetchInto(part, address, known, options);
     const size = statSync(part).size;
     if (size !== total) throw new DownloadError(`got ${size} of ${total} bytes; the same command goes on from there`);
-    renameSync(part, path);
+    moveIntoPlace(part, path);
     rmSync(`${part}.json`, { force: true });
     return size;
   } catch (error) {

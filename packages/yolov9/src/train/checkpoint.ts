@@ -4,16 +4,18 @@
  */
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { loadSafetensors, readSafetensorsHeader, saveSafetensors } from "@yolov9/torch";
+import { DamagedFileError, loadSafetensors, readSafetensorsHeader, saveSafetensors } from "@yolov9/torch";
 import type { Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import { ConfigError, parseConfig, TrainConfig } from "../config/index.js";
 import { buildModel, parseModelSpec } from "../model/index.js";
 import type { DetectionModel, ModelSpec } from "../model/index.js";
-import { writeWhole } from "../write-whole.js";
+import { writeWhole } from "@yolov9/torch/whole-file";
 import { EpochResult } from "./results.js";
 
-const FORMAT = "yolov9-checkpoint-1";
+const FORMAT = "yolov9-checkpoint-2";
+/** The same without checksums. */
+const UNCHECKED_FORMAT = "yolov9-checkpoint-1";
 const METADATA_KEY = "checkpoint";
 const SUFFIX = ".safetensors";
 
@@ -71,11 +73,13 @@ export function writeCheckpoint(
 }
 
 /**
- * Reads a checkpoint whole.
- * @throws Error naming the file when it is none
+ * Reads a checkpoint, and compares what it reads with its checksums.
+ * @param groups tensors to read; all when left out
+ * @throws Error naming the file when it is none, DamagedFileError when bytes have changed since it was written
  */
-export function readCheckpoint(path: string): Checkpoint {
-  const { tensors, metadata } = loadSafetensors(path);
+export function readCheckpoint(path: string, groups: readonly TensorGroup[] = TENSOR_GROUPS): Checkpoint {
+  const isWanted = (name: string) => groups.some((group) => name.startsWith(group));
+  const { tensors, metadata, checked } = loadSafetensors(path, isWanted);
   const dispose = () => {
     for (const tensor of tensors.values()) tensor.dispose();
   };
@@ -84,16 +88,30 @@ export function readCheckpoint(path: string): Checkpoint {
       new Map(
         [...tensors].flatMap(([key, tensor]) => (key.startsWith(name) ? [[key.slice(name.length), tensor]] : [])),
       );
-    return { path, state: stateOf(metadata, path), group, dispose };
+    return { path, state: stateOf(metadata, checked, path), group, dispose };
   } catch (error) {
     dispose();
     throw error;
   }
 }
 
-function stateOf(metadata: Readonly<Record<string, string>>, path: string): CheckpointState {
+/** All of a checkpoint but its tensors, which are not read. @throws like `readCheckpoint` */
+export function readCheckpointState(path: string): CheckpointState {
+  const { metadata, checked } = readSafetensorsHeader(path);
+  return stateOf(metadata, checked, path);
+}
+
+function isFormat(format: string | undefined): boolean {
+  return format === FORMAT || format === UNCHECKED_FORMAT;
+}
+
+function stateOf(metadata: Readonly<Record<string, string>>, checked: boolean, path: string): CheckpointState {
   const text = metadata[METADATA_KEY];
-  if (metadata["format"] !== FORMAT || text === undefined) {
+  if (metadata["format"] === FORMAT && !checked)
+    throw new DamagedFileError(
+      `${path}: its header is damaged (the checksums are missing); use another copy of the file`,
+    );
+  if (!isFormat(metadata["format"]) || text === undefined) {
     throw new Error(`${path}: no checkpoint of this program (bare weights need --model to say what they belong to)`);
   }
   const stored = storedState.safeParse(JSON.parse(text));
@@ -106,7 +124,7 @@ function stateOf(metadata: Readonly<Record<string, string>>, path: string): Chec
 export function runConfigOf(path: string): TrainConfig | undefined {
   if (!isCheckpoint(path)) return undefined;
   const file = checkpointFile(path);
-  return stateOf(readSafetensorsHeader(file).metadata, file).config;
+  return readCheckpointState(file).config;
 }
 
 /** A trained model with what is known of it. */
@@ -129,10 +147,11 @@ export interface LoadedCheckpoint {
  * @param options.weights the average (default) or the weights of the last step
  */
 export function loadCheckpoint(path: string, options: { readonly weights?: "ema" | "raw" } = {}): LoadedCheckpoint {
-  const checkpoint = readCheckpoint(checkpointFile(path));
+  const group = options.weights === "raw" ? "model/" : "ema/";
+  const checkpoint = readCheckpoint(checkpointFile(path), [group]);
   try {
     const { state } = checkpoint;
-    const weights = checkpoint.group(options.weights === "raw" ? "model/" : "ema/");
+    const weights = checkpoint.group(group);
     if (weights.size === 0) {
       throw new Error(`${checkpoint.path}: holds the averaged weights only; take those, or last${SUFFIX}`);
     }
@@ -150,7 +169,7 @@ export function isCheckpoint(path: string): boolean {
   if (!existsSync(path)) return false;
   if (statSync(path).isDirectory()) return existsSync(join(path, "weights"));
   const file = path.replace(/\.json$/, SUFFIX);
-  return file.endsWith(SUFFIX) && existsSync(file) && readSafetensorsHeader(file).metadata["format"] === FORMAT;
+  return file.endsWith(SUFFIX) && existsSync(file) && isFormat(readSafetensorsHeader(file).metadata["format"]);
 }
 
 /**

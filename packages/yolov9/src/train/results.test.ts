@@ -6,7 +6,7 @@ import { parseConfig, TrainConfig } from "../config/index.js";
 import { EarlyStopping, fitness } from "./early-stopping.js";
 import { curvesSvg } from "./plots.js";
 import { duration } from "./progress.js";
-import { writeWhole } from "../write-whole.js";
+import { writeWhole } from "@yolov9/torch/whole-file";
 import { resultsCsv } from "./results.js";
 import type { EpochResult } from "./results.js";
 import { newRunFolder, resumedRunFolder } from "./run-folder.js";

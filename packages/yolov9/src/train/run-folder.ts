@@ -5,7 +5,7 @@ import { stringify } from "yaml";
 import { ConfigError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
 import { resultFolder } from "../result-folder.js";
-import { writeWhole } from "../write-whole.js";
+import { writeWhole } from "@yolov9/torch/whole-file";
 
 export class RunFolder {
   readonly path: string;

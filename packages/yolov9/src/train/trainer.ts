@@ -16,7 +16,7 @@ import { applySettings } from "./parameter-groups.js";
 import { curvesSvg } from "./plots.js";
 import { Progress } from "./progress.js";
 import type { ProgressReporter } from "./progress.js";
-import { writeWhole } from "../write-whole.js";
+import { writeWhole } from "@yolov9/torch/whole-file";
 import { epochFigures, resultsCsv } from "./results.js";
 import type { EpochResult } from "./results.js";
 import { loaders, openData } from "./run-data.js";

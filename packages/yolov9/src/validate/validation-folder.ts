@@ -3,7 +3,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { ValConfig } from "../config/index.js";
-import { writeWhole } from "../write-whole.js";
+import { writeWhole } from "@yolov9/torch/whole-file";
 import type { ValidationAnalysis } from "./analysis.js";
 import { markedFigure } from "./marked-images.js";
 import type { ValidationResult } from "./result.js";
