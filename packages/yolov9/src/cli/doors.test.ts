@@ -103,6 +103,17 @@ describe("usual names", () => {
   });
 });
 
+describe("addresses as sources", () => {
+  it("need a host that is allowed", async () => {
+    const other = ["--allow-host", "example.org", "--allow-host", "*.example.net"];
+    const { code, err } = await yolov9("detect", "--weights", "w.onnx", ...other, "https://example.com/a.jpg");
+    const advice = "https://example.com/a.jpg: the host is not allowed; --allow-host example.com allows it";
+    expect([code, err]).toEqual([2, `error: ${advice}\n`]);
+    const allowed = await yolov9("detect", "--weights", "w.onnx", ...other, "https://a.example.net/a.jpg");
+    expect(allowed).toMatchObject({ code: 1, err: containing("w.onnx") });
+  });
+});
+
 describe("exit codes", () => {
   it("are 2 where the command line is wrong, 1 where something else is", async () => {
     expect(await yolov9("train", "--data", "d", "--epochs", "0")).toMatchObject({ code: 2 });

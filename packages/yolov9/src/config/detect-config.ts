@@ -25,6 +25,10 @@ export const DetectConfig = z.strictObject({
   iou: iou.default(0.45),
   maxDetections,
   classes: z.array(z.int().min(0)).optional().describe("keep only these class numbers"),
+  allowHost: z
+    .array(z.string().min(1))
+    .optional()
+    .describe("hosts that pictures may be fetched from by address: example.com, example.com:8080, *.example.com, or *"),
   agnostic,
   nms,
   nmsSigma,

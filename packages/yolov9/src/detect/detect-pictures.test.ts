@@ -1,4 +1,6 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Detector } from "@yolov9/runtime";
@@ -8,7 +10,16 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { deployed, toOnnx } from "../export/index.js";
 import { buildModel, loadModelSpec } from "../model/index.js";
 import { OnnxPredictor } from "../validate/onnx-predictor.js";
-import { detectionCounts, detectPictures, inputSizeOf, PictureDetector, resultFolder, ResultFiles } from "./index.js";
+import {
+  AllowedHosts,
+  FetchedPictures,
+  detectionCounts,
+  detectPictures,
+  inputSizeOf,
+  PictureDetector,
+  resultFolder,
+  ResultFiles,
+} from "./index.js";
 import type { DetectedImage, DetectionOutcome } from "./index.js";
 
 describe("detectPictures", () => {
@@ -35,12 +46,13 @@ describe("detectPictures", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  async function detectAll(paths: string[], confidence: number): Promise<DetectionOutcome[]> {
+  async function detectAll(paths: string[], confidence: number, hosts: string[] = []): Promise<DetectionOutcome[]> {
     const predictor = await OnnxPredictor.load(weights);
     const thresholds = { confidence, iou: 0.45, maxDetections: 20 };
     const detector = new PictureDetector(predictor, { ...thresholds, ...inputSizeOf(predictor, undefined) });
     const outcomes: DetectionOutcome[] = [];
-    for await (const outcome of detectPictures(detector, paths)) outcomes.push(outcome);
+    using fetched = new FetchedPictures(new AllowedHosts(hosts));
+    for await (const outcome of detectPictures(detector, paths, fetched)) outcomes.push(outcome);
     await predictor.close();
     return outcomes;
   }
@@ -65,6 +77,21 @@ describe("detectPictures", () => {
     expect(outcomes[0]).toHaveProperty("reason", expect.stringContaining("cannot read the image"));
   });
 
+  it("takes a picture at an address, and names it so", async () => {
+    const server = createServer((_, response) => {
+      response.writeHead(200, { "content-type": "image/jpeg" }).end(readFileSync(join(folder, "a.jpg")));
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const paths = [`http://${host}/a.jpg`, "https://example.com/b.jpg"];
+    const outcomes = await detectAll(paths, 0.25, [host]);
+    expect(outcomes).toMatchObject([
+      { kind: "detected", path: paths[0], image: { path: paths[0], width: 150, height: 90 } },
+      { kind: "skipped", path: paths[1], reason: expect.stringContaining("the host is not allowed") as string },
+    ]);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
   it("leaves pictures, label texts and JSON, and numbers the folder of the next run", async () => {
     const results = resultFolder(join(folder, "runs"), "detect", false);
     const files = new ResultFiles(results, { images: true, saveTxt: true, saveConf: false, saveJson: true });
@@ -72,6 +99,7 @@ describe("detectPictures", () => {
     const milliseconds = { preprocess: 1, inference: 2, nms: 3 };
     const image: DetectedImage = {
       path: join(folder, "b.png"),
+      file: join(folder, "b.png"),
       width: 150,
       height: 90,
       boxes: [box, box],

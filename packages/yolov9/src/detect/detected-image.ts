@@ -9,7 +9,10 @@ export interface DetectedBox {
 }
 
 export interface DetectedImage {
+  /** As the user named it: a path or an address. */
   path: string;
+  /** Where the picture lies: `path`, or what was fetched. */
+  file: string;
   width: number;
   height: number;
   /** Most certain first. */

@@ -1,4 +1,6 @@
 /** Detection on picture files: sources, detections, and what is left of them on disk. */
+export { AddressError, AllowedHosts } from "./allowed-hosts.js";
+export { FetchedPictures, isAddress } from "./fetched-pictures.js";
 export { expandSources } from "./sources.js";
 export { PictureDetector, type DecodedPicture, type DetectOptions } from "./picture-detector.js";
 export { detectPictures, inputSizeOf, type DetectionOutcome } from "./detect-pictures.js";

@@ -3,6 +3,7 @@ import { labelText } from "./label-text.js";
 
 const image = {
   path: "x.jpg",
+  file: "x.jpg",
   width: 200,
   height: 100,
   boxes: [{ box: [20, 10, 60, 30], score: 1 / 3, classIndex: 2, className: "c" }],

@@ -62,7 +62,14 @@ export class PictureDetector {
       inference: predicted - prepared,
       nms: performance.now() - predicted,
     };
-    return { path, width: picture.width, height: picture.height, boxes: this.#named(found, boxes), milliseconds };
+    return {
+      path,
+      file: path,
+      width: picture.width,
+      height: picture.height,
+      boxes: this.#named(found, boxes),
+      milliseconds,
+    };
   }
 
   #named({ scores, classes, count }: Detections, boxes: Float32Array): DetectedBox[] {

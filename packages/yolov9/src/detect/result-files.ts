@@ -41,14 +41,14 @@ export class ResultFiles {
 
   async add(detected: DetectedImage): Promise<void> {
     const { images, saveTxt, saveConf, saveJson } = this.#options;
-    const name = this.#freeName(parse(detected.path).name);
+    const name = this.#freeName(parse(detected.file).name);
     if (this.writesAnything) mkdirSync(this.folder, { recursive: true });
     if (saveTxt) mkdirSync(join(this.folder, "labels"), { recursive: true });
     if (saveJson) this.#all.push(detected);
     if (saveTxt) writeFileSync(join(this.folder, "labels", `${name}.txt`), labelText(detected, saveConf));
     if (!images) return;
-    const png = extname(detected.path).toLowerCase() === ".png";
-    const picture = await drawDetections(detected.path, detected.boxes, png ? "png" : "jpeg", this.#options);
+    const png = extname(detected.file).toLowerCase() === ".png";
+    const picture = await drawDetections(detected.file, detected.boxes, png ? "png" : "jpeg", this.#options);
     writeFileSync(join(this.folder, `${name}.${png ? "png" : "jpg"}`), picture);
   }
 
