@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { capabilities } from "@yolov9/torch";
@@ -128,6 +128,23 @@ describe("exit codes", () => {
       err: containing("train.yaml:1"),
     });
     expect(await yolov9("train", "--config", file, "--batch", "0")).toMatchObject({ code: 2 });
+  });
+});
+
+describe("train --dry-run", () => {
+  it("says what would be trained and writes nothing", async () => {
+    const project = join(folder, "dry");
+    const options = ["--data", data, "--project", project, "--imgsz", "64", "--batch", "2", "--device", "cpu"];
+    const { code, out } = await yolov9("train", ...options, "--epochs", "7", "--dry-run");
+    expect(code).toBe(0);
+    expect(out).toContain("model   yolov9-t at 64 px on cpu in ");
+    expect(out).toMatch(/size {4}[23],\d{3},\d{3} parameters and 0\.\d+ GFLOPs while training/);
+    expect(out).toContain("data    1 training and 1 validation images\nclasses 2: red, blue\n");
+    expect(out).toMatch(/steps {3}1 batches per epoch, an optimiser step every 8 after warm-up, 7 epochs/);
+    expect(out).toContain(`folder  ${join(project, "yolov9-t")}\n`);
+    expect(out).toContain("\nepochs: 7\n");
+    expect(existsSync(project)).toBe(false);
+    expect(await yolov9("train", "--resume", project, "--dry-run")).toMatchObject({ code: 2 });
   });
 });
 

@@ -1,6 +1,7 @@
 /** Training, and the checkpoints that it leaves. */
 // Training
 export { train } from "./trainer.js";
+export { dryRun } from "./dry-run.js";
 export { NonFiniteLossError } from "./train-hooks.js";
 export type { StepReport, TrainHooks, TrainResult } from "./train-hooks.js";
 export { Progress, silentProgress } from "./progress.js";
