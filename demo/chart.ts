@@ -1,6 +1,8 @@
 // Line charts as inline SVG for the report. Colours are CSS variables of the page, so that the charts follow light and
 // dark; sizes are relative, so that they fit a phone. Not a charting library.
 
+import { ordinaryTop } from "yolov9";
+
 export interface Series {
   name: string;
   /** y values, one an epoch, starting at epoch 1 */
@@ -29,8 +31,9 @@ const GRID_LINES = 5;
  */
 export function lineChart(title: string, series: readonly Series[], highest?: number): string {
   const finite = series.flatMap(({ values }) => values.filter(Number.isFinite));
-  const step = roundStep((highest ?? Math.max(...finite, 0)) / GRID_LINES);
-  const top = highest ?? step * Math.ceil(Math.max(...finite, step) / step);
+  const largest = highest ?? ordinaryTop(finite) ?? Math.max(...finite, 0);
+  const step = roundStep(largest / GRID_LINES);
+  const top = highest ?? step * Math.ceil(Math.max(largest, step) / step);
   const epochs = Math.max(...series.map(({ values }) => values.length), 1);
 
   const x = (epoch: number) => PLOT.left + (epochs === 1 ? 0.5 : (epoch - 1) / (epochs - 1)) * PLOT.width;
@@ -38,7 +41,7 @@ export function lineChart(title: string, series: readonly Series[], highest?: nu
 
   const rows = Array.from({ length: Math.round(top / step) + 1 }, (_, i) => gridLine(i * step, y(i * step)));
   const columns = epochTicks(epochs).map((epoch) => epochLabel(epoch, x(epoch)));
-  const lines = series.map((one) => curve(one, x, y));
+  const lines = series.map((one) => curve(one, x, y) + beyond(one, x, top));
   return `<figure class="chart"><figcaption>${title}</figcaption>
 <svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">${[...rows, ...columns, ...lines].join("\n")}</svg>
 <div class="legend">${series.map(legendEntry).join("")}</div></figure>`;
@@ -68,6 +71,18 @@ function curve(
   const dash = dashed ? ' stroke-dasharray="5 4"' : "";
   const drawn = runs.filter((run) => run !== "").map((run) => `<polyline points="${run}"${dash}/>`);
   return `<g fill="none" stroke="${color}" stroke-width="2" stroke-linejoin="round"><title>${name}</title>${drawn.join("")}</g>`;
+}
+
+/** Values above the axis: a mark at its end, with the value. */
+function beyond({ values, color }: Series, x: (epoch: number) => number, top: number): string {
+  return values
+    .map((value, i) => {
+      if (!(value > top)) return "";
+      const [at, y] = [x(i + 1), PLOT.top];
+      const mark = `<path d="M${fixed(at - 5)} ${y}h10l-5 -8z" fill="${color}"/>`;
+      return `${mark}<text class="tick" x="${fixed(at + 8)}" y="${y}">${tickLabel(value)}</text>`;
+    })
+    .join("");
 }
 
 function legendEntry({ name, color, dashed }: Series): string {

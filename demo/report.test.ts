@@ -33,6 +33,17 @@ const data: ReportData = {
   machine: "2 cores",
 };
 
+describe("a chart", () => {
+  it("is not flattened by one value out of the ordinary, which is marked and written", () => {
+    const ordinary = [6, 5, 4, 3, 2, 2, 2, 2];
+    const chart = lineChart("loss", [{ name: "x", values: [...ordinary, 721.3], color: "red" }]);
+    expect(chart).toContain(">721</text>");
+    expect(chart).not.toContain(">800</text>");
+    // The first value is at the upper end of the axis.
+    expect(chart).toMatch(/points="44\.0,14\.0 /);
+  });
+});
+
 describe("the report", () => {
   const page = renderReport(data);
 

@@ -60,6 +60,9 @@ export {
 } from "./model/index.js";
 export type { AuxiliaryOptions, BuildOptions, ModelOutputs, ModelProfile, ModelSpec } from "./model/index.js";
 
+// Charts
+export { ordinaryTop } from "./plots/ordinary-top.js";
+
 // Descriptions of models for people
 export { allModelSizes, drawModel, paperTables, rowTree } from "./describe/index.js";
 

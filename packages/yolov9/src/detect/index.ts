@@ -6,7 +6,7 @@ export { PictureDetector, type DecodedPicture, type DetectOptions } from "./pict
 export { detectPictures, inputSizeOf, type DetectionOutcome } from "./detect-pictures.js";
 export type { DetectedBox, DetectedImage } from "./detected-image.js";
 export { drawDetections, overlay } from "./draw-detections.js";
-export { classColour, readableOn } from "./palette.js";
+export { ClassColours, readableOn } from "../draw/palette.js";
 export { labelText } from "./label-text.js";
 export { detectedImageJson, detectionCounts, ResultFiles, type ResultFileOptions } from "./result-files.js";
 export { resultFolder } from "../result-folder.js";

@@ -7,6 +7,7 @@ import { extname, join, parse } from "node:path";
 import { problemText, type Problem } from "../data/sample.js";
 import { writeWhole } from "@yolov9/torch/whole-file";
 import type { DetectedImage } from "./detected-image.js";
+import { ClassColours } from "../draw/palette.js";
 import { drawDetections } from "./draw-detections.js";
 import type { PictureLimits } from "../data/index.js";
 import { labelText } from "./label-text.js";
@@ -25,6 +26,7 @@ export interface ResultFileOptions extends PictureLimits {
 export class ResultFiles {
   readonly folder: string;
   readonly #options: ResultFileOptions;
+  readonly #colours = new ClassColours();
   readonly #taken = new Set<string>();
   readonly #all: DetectedImage[] = [];
 
@@ -48,7 +50,13 @@ export class ResultFiles {
     if (saveTxt) writeFileSync(join(this.folder, "labels", `${name}.txt`), labelText(detected, saveConf));
     if (!images) return;
     const png = extname(detected.file).toLowerCase() === ".png";
-    const picture = await drawDetections(detected.file, detected.boxes, png ? "png" : "jpeg", this.#options);
+    const picture = await drawDetections(
+      detected.file,
+      detected.boxes,
+      png ? "png" : "jpeg",
+      this.#options,
+      this.#colours,
+    );
     writeFileSync(join(this.folder, `${name}.${png ? "png" : "jpg"}`), picture);
   }
 

@@ -1,5 +1,6 @@
 /** Curves over the epochs as one SVG: of one run, losses on training and validation images and the metrics; of several, each next to the others. */
 import { svgChart } from "../plots/svg-chart.js";
+import { ordinaryTop } from "../plots/ordinary-top.js";
 import type { EpochResult } from "./results.js";
 
 type Figure = (row: EpochResult) => number | undefined;
@@ -41,9 +42,10 @@ interface Line {
   readonly value: Figure;
 }
 
-/** @returns the text of an SVG file */
-export function curvesSvg(rows: readonly EpochResult[]): string {
+/** @param name of the run, over the panels. @returns the text of an SVG file */
+export function curvesSvg(name: string, rows: readonly EpochResult[]): string {
   return panelsSvg(
+    name,
     PANELS.map(({ title, series }) => ({ title, lines: series.map(([name, value]) => ({ name, rows, value })) })),
   );
 }
@@ -53,6 +55,7 @@ export function comparisonSvg(
   runs: readonly { readonly name: string; readonly rows: readonly EpochResult[] }[],
 ): string {
   return panelsSvg(
+    undefined,
     COMPARED.map(([title, value]) => ({ title, lines: runs.map(({ name, rows }) => ({ name, rows, value })) })),
     "legend",
   );
@@ -60,19 +63,25 @@ export function comparisonSvg(
 
 /** @param naming where the names of lines stand: at their ends, or once for all panels where every panel has the same ones */
 function panelsSvg(
+  name: string | undefined,
   panels: readonly { readonly title: string; readonly lines: readonly Line[] }[],
   naming: "ends" | "legend" = "ends",
 ): string {
+  const heading = name === undefined ? [] : [{ text: name, left: "center", top: 0, textStyle: { fontSize: 15 } }];
+  const tops = panels.map(({ lines }) => ordinaryTop(lines.flatMap(valuesOf)));
   return svgChart(
     {
       ...(naming === "legend" ? { legend: { top: 0, icon: "roundRect", itemGap: 24 } } : {}),
-      title: panels.map(({ title }, i) => ({ text: title, textStyle: { fontSize: 14 }, ...titlePlace(i) })),
+      title: [
+        ...heading,
+        ...panels.map(({ title }, i) => ({ text: title, textStyle: { fontSize: 14 }, ...titlePlace(i) })),
+      ],
       grid: panels.map((_, i) => panelPlace(i)),
       xAxis: panels.map((_, i) => ({ type: "value", gridIndex: i, min: "dataMin", max: "dataMax", minInterval: 1 })),
-      yAxis: panels.map((_, i) => ({ type: "value", gridIndex: i, scale: true })),
+      yAxis: panels.map((_, i) => ({ type: "value", gridIndex: i, scale: true, max: tops[i] ?? null })),
       series: panels.flatMap(({ lines }, i) =>
         lines.map((each, nth) => ({
-          ...line(each, i, COLORS[nth % COLORS.length]),
+          ...line(each, i, COLORS[nth % COLORS.length], tops[i]),
           ...(naming === "legend" ? { endLabel: { show: false } } : {}),
         })),
       ),
@@ -82,7 +91,17 @@ function panelsSvg(
   );
 }
 
-function line({ name, rows, value }: Line, panel: number, color: string | undefined) {
+function valuesOf({ rows, value }: Line): number[] {
+  return rows.flatMap((row) => value(row) ?? []);
+}
+
+/** @param top where the axis ends; values above it are drawn at its end, marked and written */
+function line({ name, rows, value }: Line, panel: number, color: string | undefined, top = Infinity) {
+  const points = rows.flatMap((row): [number, number][] => {
+    const y = value(row);
+    return y === undefined ? [] : [[row.epoch, y]];
+  });
+  const beyond = points.filter(([, y]) => y > top);
   return {
     type: "line" as const,
     name,
@@ -93,10 +112,14 @@ function line({ name, rows, value }: Line, panel: number, color: string | undefi
     // As a function: ECharts takes braces in a text for places to fill in.
     endLabel: { show: true, formatter: () => name, color },
     labelLayout: { moveOverlap: "shiftY" as const },
-    data: rows.flatMap((row) => {
-      const y = value(row);
-      return y === undefined ? [] : [[row.epoch, y]];
-    }),
+    data: points.map(([epoch, y]) => [epoch, Math.min(y, top)]),
+    markPoint: {
+      silent: true,
+      symbol: "triangle",
+      symbolSize: 9,
+      label: { position: "right", color, formatter: ({ data }: { data: { name: string } }) => data.name },
+      data: beyond.map(([epoch, y]) => ({ name: String(Number(y.toPrecision(3))), coord: [epoch, top] })),
+    },
   };
 }
 

@@ -52,11 +52,18 @@ describe("writeWhole", () => {
 
 describe("curvesSvg", () => {
   it("draws a line for every figure that was measured", () => {
-    const svg = curvesSvg([row(1), row(2), row(3)]);
+    const svg = curvesSvg("run-7", [row(1), row(2), row(3)]);
     expect(svg).toMatch(/^<svg/);
     for (const title of ["box loss", "mAP50-95", "precision", "learning rate"]) expect(svg).toContain(title);
+    expect(svg).toContain("run-7");
     expect(svg).not.toContain("NaN");
-    expect(curvesSvg([row(1, false)])).toMatch(/^<svg/);
+    const ordinary = Array.from({ length: 8 }, (_, i) => row(i + 1));
+    const flat = curvesSvg("x", ordinary);
+    const one = ordinary.map((each, i) =>
+      i === 1 ? { ...each, val: { box: 1, cls: 721.28, dfl: 1, total: 723.28 } } : each,
+    );
+    expect([flat.includes(">721<"), curvesSvg("x", one).includes(">721<")]).toEqual([false, true]);
+    expect(curvesSvg("x", [row(1, false)])).toMatch(/^<svg/);
   });
 });
 

@@ -3,6 +3,7 @@
  * stands is in training-state.ts; this file drives it with the data of a run.
  */
 import { availableParallelism } from "node:os";
+import { basename } from "node:path";
 import { setNumThreads, type Tensor } from "@yolov9/torch";
 import type { TrainConfig } from "../config/index.js";
 import type { Batch, Loader } from "../data/index.js";
@@ -341,7 +342,8 @@ class Trainer {
     this.#state.save(this.#folder.last, images);
     writeWhole(this.#folder.file("results.csv"), resultsCsv(results));
     writeWhole(this.#folder.file("results.json"), JSON.stringify(results, undefined, 2));
-    if (results.length > 0) writeWhole(this.#folder.file("curves.svg"), curvesSvg(results));
+    if (results.length > 0)
+      writeWhole(this.#folder.file("curves.svg"), curvesSvg(basename(this.#folder.path), results));
   }
 
   #interrupted(): TrainResult {

@@ -5,9 +5,21 @@ import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ValConfig } from "../config/index.js";
 import type { Sample } from "../data/index.js";
+import { occurringClasses } from "./validation-plots.js";
 import { analyse, categoryIdsOf, COCO_CATEGORY_IDS, DetectionCollector, writeValidationFolder } from "./index.js";
 
 const NAMES = ["cat", "<dog>"];
+
+describe("occurringClasses", () => {
+  it("lists classes of objects and of detections, and the background", () => {
+    const size = 6;
+    const counts = new Uint32Array(size * size);
+    counts[1 * size + 1] = 3;
+    counts[4 * size + 5] = 1;
+    expect(occurringClasses({ size, counts })).toEqual([1, 4, 5]);
+    expect(occurringClasses({ size, counts: new Uint32Array(size * size) })).toEqual([5]);
+  });
+});
 
 describe("writeValidationFolder", () => {
   let folder = "";

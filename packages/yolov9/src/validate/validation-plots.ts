@@ -142,21 +142,32 @@ const LEAST_SHARE = 0.005;
 /** With more classes than this cells are too small for numbers. */
 const MOST_NUMBERED_CLASSES = 30;
 
-/** Columns are true classes and sum to 1. */
-function confusionPlot({ size, counts }: ConfusionMatrix, names: readonly string[]): Plot {
-  const title = "Confusion (share of each true class)";
-  const labels = [...names, "background"];
-  const totals = labels.map((_, column) => sum(labels.map((__, row) => counts[row * size + column]!)));
-  const cells = labels.flatMap((_, row) =>
-    labels.flatMap((__, column) => {
-      const share = counts[row * size + column]! / Math.max(totals[column]!, 1);
+/** The classes that objects or detections belong to, and the background, which is last. */
+export function occurringClasses({ size, counts }: ConfusionMatrix): number[] {
+  const all = Array.from({ length: size }, (_, i) => i);
+  const occurs = (i: number) => all.some((j) => counts[i * size + j]! > 0 || counts[j * size + i]! > 0);
+  return all.filter((i) => i === size - 1 || occurs(i));
+}
+
+/** Columns are true classes and sum to 1. Only classes that occur are listed. */
+function confusionPlot(matrix: ConfusionMatrix, names: readonly string[]): Plot {
+  const { size, counts } = matrix;
+  const shown = occurringClasses(matrix);
+  const absent = size - shown.length;
+  const without = absent === 0 ? "" : `; ${absent} ${absent === 1 ? "class occurs" : "classes occur"} nowhere`;
+  const title = `Confusion (share of each true class${without})`;
+  const labels = shown.map((index) => names[index] ?? "background");
+  const totals = shown.map((column) => sum(shown.map((row) => counts[row * size + column]!)));
+  const cells = shown.flatMap((detectedClass, row) =>
+    shown.flatMap((trueClass, column) => {
+      const share = counts[detectedClass * size + trueClass]! / Math.max(totals[column]!, 1);
       return share < LEAST_SHARE ? [] : [[column, row, Math.round(share * 1000) / 1000]];
     }),
   );
-  const many = size > MOST_NUMBERED_CLASSES;
+  const many = shown.length > MOST_NUMBERED_CLASSES;
   const longest = Math.max(...labels.map(({ length }) => length));
   const gap = 20 + longest * (many ? 5 : 7);
-  const side = Math.min(Math.max(size * (many ? 11 : 46), 300), 1200);
+  const side = Math.min(Math.max(shown.length * (many ? 11 : 46), 300), 1200);
   const category = (name: string, more: object) => ({
     type: "category" as const,
     data: labels,

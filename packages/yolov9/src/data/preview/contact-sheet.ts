@@ -2,7 +2,8 @@
 
 import sharp from "sharp";
 
-import { strokeText } from "../../detect/stroke-font.js";
+import { strokeText } from "../../draw/stroke-font.js";
+import type { ClassColours } from "../../draw/palette.js";
 import type { TrainingImage } from "../replay.js";
 import { labelMarks } from "./draw-labels.js";
 
@@ -13,6 +14,8 @@ export interface Cell extends Pick<TrainingImage, "image" | "rows" | "outlines" 
 export interface SheetOptions {
   readonly columns: number;
   readonly names: readonly string[];
+  /** Of the classes on all sheets. */
+  readonly colours: ClassColours;
   /** Sides of the largest image on the sheet, in pixels of the sheet. Default 320. */
   readonly cellSize?: number;
 }
@@ -26,7 +29,7 @@ const QUALITY = 90;
 
 export async function contactSheet(
   cells: readonly Cell[],
-  { columns, names, cellSize = 320 }: SheetOptions,
+  { columns, names, colours, cellSize = 320 }: SheetOptions,
 ): Promise<Buffer> {
   const largest = Math.max(...cells.flatMap(({ image }) => [image.width, image.height]));
   // One scale for all, so that images of different sizes look different.
@@ -54,7 +57,7 @@ export async function contactSheet(
   const marks = placed.map(({ cell, left, top, width: w, height: h }) => {
     const title = strokeText(cell.title, left, top - TITLE_HEIGHT + 4, TITLE_CAP_HEIGHT, INK);
     // A nested SVG cuts what sticks out of the image.
-    const labels = `<svg x="${left}" y="${top}" width="${w}" height="${h}">${labelMarks(cell, names, w, h)}</svg>`;
+    const labels = `<svg x="${left}" y="${top}" width="${w}" height="${h}">${labelMarks(cell, names, w, h, colours)}</svg>`;
     return title + labels;
   });
   const overlay = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${marks.join("")}</svg>`;

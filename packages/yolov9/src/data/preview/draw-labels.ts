@@ -1,8 +1,8 @@
 /** Labels as an SVG that lies over a training image: boxes, outlines, keypoints and class names. What the network is told, no more. */
 
 import { classNameOf } from "../../class-name.js";
-import { classColour, readableOn } from "../../detect/palette.js";
-import { strokeText, strokeWidth } from "../../detect/stroke-font.js";
+import { paletteColour, readableOn, type ClassColours } from "../../draw/palette.js";
+import { strokeText, strokeWidth } from "../../draw/stroke-font.js";
 import type { TrainingImage } from "../replay.js";
 
 const LINE = 1.5;
@@ -18,12 +18,13 @@ export function labelMarks(
   names: readonly string[],
   width: number,
   height: number,
+  colours: ClassColours,
 ): string {
   const count = rows.length / 5;
   const perRow = count === 0 ? 0 : keypoints.length / count;
   return Array.from({ length: count }, (_, row) => {
     const [classIndex, cx, cy, w, h] = rows.slice(row * 5, row * 5 + 5) as [number, number, number, number, number];
-    const colour = classColour(classIndex);
+    const colour = colours.of(classIndex);
     const box = { x: (cx - w / 2) * width, y: (cy - h / 2) * height, width: w * width, height: h * height };
     const points = keypoints.subarray(row * perRow, (row + 1) * perRow);
     return [
@@ -51,7 +52,7 @@ function keypointMarks(points: Float32Array, width: number, height: number): str
   return Array.from({ length: points.length / 3 }, (_, i) => {
     const [x, y, visibility] = [points[i * 3]!, points[i * 3 + 1]!, points[i * 3 + 2]!];
     if (visibility === 0) return "";
-    const colour = classColour(i);
+    const colour = paletteColour(i);
     const place = `cx="${(x * width).toFixed(1)}" cy="${(y * height).toFixed(1)}" r="${KEYPOINT_RADIUS}"`;
     return `<circle ${place} fill="${visibility === 2 ? colour : "none"}" stroke="${visibility === 2 ? "white" : colour}"/>`;
   }).join("");

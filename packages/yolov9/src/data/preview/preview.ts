@@ -3,6 +3,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import { ClassColours } from "../../draw/palette.js";
 import { AugmentConfig } from "../augment/config.js";
 import { Replay, type TrainingImage } from "../replay.js";
 import type { Dataset, Sample } from "../sample.js";
@@ -28,9 +29,10 @@ export async function writePreview(
 ): Promise<string[]> {
   await mkdir(settings.output, { recursive: true });
   const files: string[] = [];
+  const colours = new ClassColours();
   const write = async (name: string, cells: readonly Cell[], columns: number) => {
     const file = join(settings.output, `${name}.jpg`);
-    await writeFile(file, await contactSheet(cells, { columns, names: dataset.names }));
+    await writeFile(file, await contactSheet(cells, { columns, names: dataset.names, colours }));
     files.push(file);
     onSheet(file);
   };
