@@ -12,6 +12,7 @@ import { z } from "zod";
 import { flipOfNames, isMirrorOrder } from "./keypoints.js";
 import { DatasetError, type KeypointSet, type SplitName } from "./sample.js";
 import { messageOf } from "../error-message.js";
+import { issueLines } from "../issue-text.js";
 
 const paths = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).nullish();
 
@@ -101,8 +102,15 @@ const MOST_BYTES = 16 * 2 ** 20;
  * @throws DatasetError naming the file, the key and what is wrong with it
  */
 export async function readDescription(file: string): Promise<DescriptionFile> {
-  const result = descriptionSchema.safeParse((await readYaml(file)) ?? {});
-  if (!result.success) throw new DatasetError(`${file}: ${z.prettifyError(result.error)}`);
+  const content = (await readYaml(file)) ?? {};
+  const result = descriptionSchema.safeParse(content);
+  if (!result.success) {
+    throw new DatasetError(
+      issueLines(result.error, content)
+        .map((line) => `${file}: ${line}`)
+        .join("\n"),
+    );
+  }
   const { format, path, names, nc, images, labels, units, classes, single_class, datasets } = result.data;
   const nameList = names ? orderNames(names, file) : undefined;
   if (nameList && nc && nameList.length !== nc) {

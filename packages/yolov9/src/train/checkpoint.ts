@@ -12,6 +12,7 @@ import { buildModel, parseModelSpec } from "../model/index.js";
 import type { DetectionModel, ModelSpec } from "../model/index.js";
 import { writeWhole } from "@yolov9/torch/whole-file";
 import { EpochResult } from "./results.js";
+import { issueLines } from "../issue-text.js";
 
 const FORMAT = "yolov9-checkpoint-2";
 /** The same without checksums. */
@@ -114,8 +115,12 @@ function stateOf(metadata: Readonly<Record<string, string>>, checked: boolean, p
   if (!isFormat(metadata["format"]) || text === undefined) {
     throw new Error(`${path}: no checkpoint of this program (bare weights need --model to say what they belong to)`);
   }
-  const stored = storedState.safeParse(JSON.parse(text));
-  if (!stored.success) throw new Error(`${path}: the checkpoint is damaged: ${z.prettifyError(stored.error)}`);
+  const value = jsonOf(text);
+  const stored = storedState.safeParse(value);
+  if (!stored.success) {
+    const [problem] = issueLines(stored.error, value);
+    throw new Error(`${path}: the checkpoint is damaged: ${problem}`);
+  }
   const { config, spec, ...rest } = stored.data;
   return { ...rest, config: parseConfig(TrainConfig, config, path), spec: parseModelSpec(spec, path) };
 }
@@ -125,6 +130,15 @@ export function runConfigOf(path: string): TrainConfig | undefined {
   if (!isCheckpoint(path)) return undefined;
   const file = checkpointFile(path);
   return readCheckpointState(file).config;
+}
+
+/** Undefined for what is no JSON. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A trained model with what is known of it. */

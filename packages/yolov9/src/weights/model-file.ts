@@ -6,6 +6,7 @@ import { loadSafetensors, readSafetensorsHeader, saveSafetensors } from "@yolov9
 import { existsSync, statSync } from "node:fs";
 import { z } from "zod";
 import { buildModel, fuse, parseModelSpec, type DetectionModel } from "../model/index.js";
+import { issueLines } from "../issue-text.js";
 
 const FORMAT = "yolov9-model-1";
 const METADATA_KEY = "model";
@@ -64,7 +65,9 @@ function parseStored(text: string | undefined, path: string): z.output<typeof st
     throw new Error(`${path}: the model in its metadata is missing or damaged`);
   }
   const parsed = storedModel.safeParse(value);
-  if (!parsed.success)
-    throw new Error(`${path}: the model in its metadata is damaged: ${z.prettifyError(parsed.error)}`);
+  if (!parsed.success) {
+    const [problem] = issueLines(parsed.error, value);
+    throw new Error(`${path}: the model in its metadata is damaged: ${problem}`);
+  }
   return parsed.data;
 }

@@ -10,6 +10,7 @@ import type { FileAccess } from "../file-access.js";
 import type { RowEdit } from "../row-edit.js";
 import { DatasetError } from "../sample.js";
 import { elementLines } from "./json-lines.js";
+import { issueLines } from "../../issue-text.js";
 
 export const cocoId = z.union([z.number(), z.string()]);
 
@@ -68,7 +69,8 @@ export async function readCocoFile(file: string, files: FileAccess): Promise<Rea
     throw new DatasetError(`${file}: not a JSON file: ${messageOf(error)}`);
   }
   const result = fileSchema.safeParse(content);
-  if (!result.success) throw new DatasetError(`${file}: not a COCO file: ${firstIssues(result.error)}`);
+  if (!result.success)
+    throw new DatasetError(`${file}: not a COCO file: ${issueLines(result.error, content).slice(0, 3).join("; ")}`);
   const lines = new Map<string, readonly number[]>();
   const linesOf = (key: string): readonly number[] => {
     // A file in one line has nothing to tell.
@@ -76,11 +78,6 @@ export async function readCocoFile(file: string, files: FileAccess): Promise<Rea
     return lines.get(key)!;
   };
   return { content: result.data, linesOf };
-}
-
-/** A file of another kind can have as many issues as elements. */
-function firstIssues(error: z.ZodError): string {
-  return z.prettifyError(new z.ZodError(error.issues.slice(0, 3)));
 }
 
 /** Decimals of written coordinates: more would be the noise of 32-bit floats. */
