@@ -10,6 +10,9 @@ export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 const PROGRAM = join(ROOT, "packages", "yolov9", "bin", "yolov9.js");
 
+/** Exit codes of a command that SIGHUP, SIGINT or SIGTERM has ended. */
+const INTERRUPTED = [129, 130, 143];
+
 /** A command of the demo was interrupted or failed. What it had to say is on the terminal already. */
 export class CommandError extends Error {
   override name = "CommandError";
@@ -45,6 +48,8 @@ function execute(args: readonly string[], stdout: "inherit" | "pipe"): Promise<s
     child.once("close", (code, signal) => {
       process.off("SIGINT", wait);
       if (code === 0) resolve(output);
+      else if (code !== null && INTERRUPTED.includes(code))
+        reject(new CommandError(`'${commandLine(args)}' was interrupted; 'make demo' goes on with it`));
       else reject(new CommandError(`'${commandLine(args)}' ended with ${signal ?? `exit code ${String(code)}`}`));
     });
   });

@@ -7,5 +7,7 @@ if (!existsSync(main)) {
   console.error("yolov9 is not built yet: run `npm run build` in the root of the project");
   process.exit(1);
 }
-const { run } = await import(main.href);
-process.exitCode = await run(process.argv.slice(2));
+const { Interruption, run } = await import(main.href);
+const interruption = new Interruption();
+interruption.listen();
+process.exitCode = await run(process.argv.slice(2), interruption);

@@ -1,9 +1,9 @@
 /** `yolov9 compare`: training runs next to each other. */
-import { mkdirSync } from "node:fs";
 import { writeWhole } from "@yolov9/torch/whole-file";
 import { dirname } from "node:path";
 import type { Command } from "commander";
 import { CompareConfig } from "../config/index.js";
+import { makeFolder } from "../make-folder.js";
 import { configurationOf, describeCommand } from "./command.js";
 import { note, print, printJson } from "../terminal.js";
 
@@ -26,7 +26,7 @@ async function compare(folders: readonly string[], command: Command): Promise<vo
   const { output } = configurationOf(command, CompareConfig);
   const { comparisonSvg, comparisonTable, readRun, summarise } = await import("../train/index.js");
   const runs = folders.map(readRun);
-  mkdirSync(dirname(output), { recursive: true });
+  makeFolder(dirname(output));
   writeWhole(output, comparisonSvg(runs));
   const summaries = runs.map(summarise);
   if (json === true) printJson(summaries);

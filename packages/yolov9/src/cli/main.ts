@@ -11,6 +11,7 @@ import { addDownloadCommand } from "./download.js";
 import { addEvaluateCommand } from "./evaluate.js";
 import { addExportCommand } from "./export.js";
 import { addImportCommand } from "./import.js";
+import { Interruption } from "./interruption.js";
 import { keyValueAdvice } from "./key-value.js";
 import { addInfoCommand } from "./info.js";
 import { UsageError } from "../config/index.js";
@@ -22,11 +23,13 @@ import { describeFailure } from "./user-error.js";
 import { packageVersion } from "../version.js";
 import { addValCommand } from "./val.js";
 
+export { Interruption };
+
 const EXIT_FAILURE = 1;
 const EXIT_USAGE = 2;
 
 /** The commands, ready to parse. */
-export function yolov9Program(): Command {
+export function yolov9Program(interruption = new Interruption()): Command {
   const program = new Command("yolov9")
     .description("YOLOv9 with PGI and GELAN: train, validate, export and detect")
     .version(packageVersion())
@@ -35,7 +38,7 @@ export function yolov9Program(): Command {
     .showHelpAfterError("(run with --help for the options)")
     .configureHelp({ showGlobalOptions: false })
     .hook("preAction", (_, command) => loadPlugins(command.opts<{ plugin?: string[] }>().plugin ?? []));
-  addTrainCommand(program);
+  addTrainCommand(program, interruption);
   addValCommand(program);
   addEvaluateCommand(program);
   addCompareCommand(program);
@@ -52,16 +55,17 @@ export function yolov9Program(): Command {
 /**
  * Runs one command line.
  * @param args without `node` and the script's name
- * @returns the exit code: 0, 1 for a failure, 2 for a wrong command line
+ * @param interruption what may end it early; the caller says whether it listens to signals
+ * @returns the exit code: 0, 1 for a failure, 2 for a wrong command line, 128 and a signal's number for what was interrupted
  */
-export async function run(args: readonly string[]): Promise<number> {
+export async function run(args: readonly string[], interruption = new Interruption()): Promise<number> {
   const advice = keyValueAdvice(yolov9Program().configureOutput({ writeErr: () => undefined }), args);
   if (advice !== undefined) {
     note(advice);
     return EXIT_USAGE;
   }
   try {
-    await yolov9Program().parseAsync(args, { from: "user" });
+    await yolov9Program(interruption).parseAsync(args, { from: "user" });
     return Number(process.exitCode ?? 0);
   } catch (error) {
     // Commander has printed its own message by now.

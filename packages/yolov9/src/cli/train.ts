@@ -2,9 +2,10 @@
 import type { Command } from "commander";
 import { TrainConfig, UsageError } from "../config/index.js";
 import { configurationOf, describeCommand } from "./command.js";
+import type { Interruption } from "./interruption.js";
 import { print } from "../terminal.js";
 
-export function addTrainCommand(program: Command): void {
+export function addTrainCommand(program: Command, interruption: Interruption): void {
   const command = program.command("train");
   describeCommand(command, {
     description: "train a model on a data set, validating after every epoch",
@@ -18,10 +19,10 @@ export function addTrainCommand(program: Command): void {
     ],
   })
     .option("--dry-run", "say what would be trained on what, and write nothing")
-    .action(() => train(command));
+    .action(() => train(command, interruption));
 }
 
-async function train(command: Command): Promise<void> {
+async function train(command: Command, interruption: Interruption): Promise<void> {
   const config = configurationOf(command, TrainConfig);
   const stage = await import("../train/index.js");
   if (command.opts<{ dryRun?: boolean }>().dryRun === true) {
@@ -29,10 +30,13 @@ async function train(command: Command): Promise<void> {
     for (const line of await stage.dryRun(config)) print(line);
     return;
   }
-  const { best, last, epochs, ended, bestEpoch, results } = await stage.train(config);
+  const { best, last, epochs, ended, bestEpoch, results } = await interruption.gracefully((signal) =>
+    stage.train(config, { signal }),
+  );
   const metrics = results.find(({ epoch }) => epoch === bestEpoch)?.metrics;
   if (metrics !== undefined) {
     print(`best epoch ${bestEpoch} of ${epochs}: mAP50 ${metrics.AP50.toFixed(3)}, mAP50-95 ${metrics.AP.toFixed(3)}`);
   }
   print(ended === "interrupted" ? last : best);
+  if (ended === "interrupted") process.exitCode = interruption.exitCode;
 }

@@ -1,9 +1,9 @@
 /** `yolov9 val`: measures weights on a split of a data set. */
-import { mkdirSync } from "node:fs";
 import { writeWhole } from "@yolov9/torch/whole-file";
 import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { UsageError, ValConfig } from "../config/index.js";
+import { makeFolder } from "../make-folder.js";
 import { resultFolder } from "../result-folder.js";
 import { runConfigOf } from "../train/checkpoint.js";
 import { configurationOf, describeCommand } from "./command.js";
@@ -67,7 +67,7 @@ async function val(command: Command): Promise<void> {
     if (own.saveJson !== undefined) {
       const file = own.saveJson === true ? join(folder, "predictions.json") : own.saveJson;
       const rows = stage.cocoResults(collector.samples, collector.detections, stage.categoryIdsOf(dataset));
-      mkdirSync(dirname(file), { recursive: true });
+      makeFolder(dirname(file));
       writeWhole(file, JSON.stringify(rows));
     }
     if (own.json === true) printJson(stage.validationJson(result, analysis));

@@ -3,14 +3,14 @@
  * name when all is written. Keeps count of what the format written cannot hold.
  */
 
-import { constants } from "node:fs";
+import { constants, rmSync } from "node:fs";
 import { copyFile, link, mkdir, readdir, rename, rm, rmdir, stat, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, extname, join, resolve } from "node:path";
 
 import { removeLeftovers, temporaryName } from "@yolov9/torch/whole-file";
 
 import { mapBounded } from "./image-files.js";
-import { makeFolder } from "./make-folder.js";
+import { makeFolder } from "../make-folder.js";
 import { DatasetError, SPLIT_NAMES, type Dataset, type Sample } from "./sample.js";
 import { messageOf } from "../error-message.js";
 
@@ -55,6 +55,11 @@ export class DatasetTarget {
     } catch (error) {
       throw new DatasetError(`${output}: cannot be made (${reasonOf(error)}); choose a folder that can be written to`);
     }
+    // A signal may end the process meanwhile.
+    const removeNow = () => {
+      rmSync(temporary, { recursive: true, force: true });
+    };
+    process.once("exit", removeNow);
     try {
       const target = new DatasetTarget(temporary, path, placement);
       await write(target);
@@ -66,6 +71,8 @@ export class DatasetTarget {
       await rm(temporary, { recursive: true, force: true });
       if (error instanceof DatasetError) throw error;
       throw new DatasetError(`${output}: cannot be written (${reasonOf(error)}); nothing was left behind`);
+    } finally {
+      process.off("exit", removeNow);
     }
   }
 

@@ -10,7 +10,7 @@ import { deserialize, serialize } from "node:v8";
 
 import { writeWhole } from "@yolov9/torch/whole-file";
 
-import { makeFolder } from "./make-folder.js";
+import { makeFolder } from "../make-folder.js";
 import { stampOf, type Stamp } from "./file-access.js";
 import type { Dataset } from "./sample.js";
 

@@ -11,7 +11,7 @@ import { join } from "node:path";
 import { removeLeftovers, temporaryName } from "@yolov9/torch/whole-file";
 
 import { stampOf } from "./file-access.js";
-import { makeFolder } from "./make-folder.js";
+import { makeFolder } from "../make-folder.js";
 
 /** Plain data that a thread can be given. */
 export interface PictureDisk {

@@ -54,6 +54,7 @@ class WorkerThread {
   readonly #exit: Promise<void>;
   #nextId = 0;
   #failure: Error | undefined;
+  #closing = false;
 
   constructor(setup: BatchSetup) {
     this.#worker = new Worker(WORKER_SCRIPT, { workerData: setup, execArgv: [] });
@@ -87,6 +88,8 @@ class WorkerThread {
 
   async close(): Promise<void> {
     if (this.#failure) return;
+    // From here on the process waits for the thread, whatever jobs it still answers.
+    this.#closing = true;
     this.#worker.ref();
     this.#post("close");
     await this.#exit;
@@ -99,7 +102,7 @@ class WorkerThread {
   #settle(reply: WorkerReply): void {
     const waiting = this.#waiting.get(reply.id);
     this.#waiting.delete(reply.id);
-    if (this.#waiting.size === 0) this.#worker.unref();
+    if (this.#waiting.size === 0 && !this.#closing) this.#worker.unref();
     if ("result" in reply) waiting?.resolve(reply.result);
     else waiting?.reject(new Error(reply.error));
   }

@@ -2,10 +2,12 @@
  * Where detections go: annotated pictures, label texts and one JSON file in a folder. Names of files follow those of the pictures;
  * pictures of the same name from different folders get a number, so that none overwrites another.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { extname, join, parse } from "node:path";
 import { problemText, type Problem } from "../data/sample.js";
 import { writeWhole } from "@yolov9/torch/whole-file";
+import { makeFolder } from "../make-folder.js";
+import { makeResultFolder } from "../result-folder.js";
 import type { DetectedImage } from "./detected-image.js";
 import { ClassColours } from "../draw/palette.js";
 import { drawDetections } from "./draw-detections.js";
@@ -44,8 +46,8 @@ export class ResultFiles {
   async add(detected: DetectedImage): Promise<void> {
     const { images, saveTxt, saveConf, saveJson } = this.#options;
     const name = this.#freeName(parse(detected.file).name);
-    if (this.writesAnything) mkdirSync(this.folder, { recursive: true });
-    if (saveTxt) mkdirSync(join(this.folder, "labels"), { recursive: true });
+    if (this.writesAnything) makeResultFolder(this.folder);
+    if (saveTxt) makeFolder(join(this.folder, "labels"));
     if (saveJson) this.#all.push(detected);
     if (saveTxt) writeFileSync(join(this.folder, "labels", `${name}.txt`), labelText(detected, saveConf));
     if (!images) return;
@@ -63,7 +65,7 @@ export class ResultFiles {
   /** Writes `skipped.txt`, a line a picture that could not be read. @returns its path */
   listSkipped(skipped: readonly Problem[]): string {
     const file = join(this.folder, "skipped.txt");
-    mkdirSync(this.folder, { recursive: true });
+    makeResultFolder(this.folder);
     writeWhole(file, skipped.map((problem) => `${problemText(problem)}\n`).join(""));
     return file;
   }

@@ -2,11 +2,13 @@
  * Fetches one file over HTTP to a path: in parts, so that a broken download goes on where it stopped, with its size checked before it
  * appears under its name. The server is not trusted: length, redirects and waiting are bounded, and https does not become http.
  */
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { moveIntoPlace } from "@yolov9/torch/whole-file";
 import { z } from "zod";
+
+import { makeFolder } from "../make-folder.js";
 
 export interface FetchOptions {
   /** More than this is refused. */
@@ -33,7 +35,7 @@ type PartState = z.output<typeof partState>;
  * @throws DownloadError naming the address; nothing lies at `path` then, unless it did before
  */
 export async function fetchFile(address: string, path: string, options: FetchOptions): Promise<number> {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   const part = `${path}.part`;
   const known = readPart(part, address);
   try {

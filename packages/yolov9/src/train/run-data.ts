@@ -3,7 +3,7 @@
  */
 import { ConfigError, UsageError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
-import { AugmentConfig, cacheFolder, Loader, openDataset } from "../data/index.js";
+import { AugmentConfig, cacheFolder, checkCommand, Loader, openDataset } from "../data/index.js";
 import type { Dataset, Sample } from "../data/index.js";
 
 const MEBIBYTE = 1024 ** 2;
@@ -15,7 +15,7 @@ export interface RunData {
   readonly val: readonly Sample[];
 }
 
-/** @throws ConfigError when there is no data, or a split is missing */
+/** @throws ConfigError when there is no data, a split is missing, or there are no objects to learn */
 export async function openData(config: TrainConfig): Promise<RunData> {
   if (config.data === undefined)
     throw new UsageError("data is missing: give --data, or --resume for a run that has begun");
@@ -27,7 +27,26 @@ export async function openData(config: TrainConfig): Promise<RunData> {
       `${config.data}: training needs a train and a val split; found ${Object.keys(dataset.splits).join(", ")}`,
     );
   }
+  requireObjects(config.data, dataset.names, training);
   return { dataset, train: training, val };
+}
+
+/** Nothing can be learned without classes or without an object of one. */
+function requireObjects(data: string, names: readonly string[], training: readonly Sample[]): void {
+  const look = `\`${checkCommand(data)}\` shows what is in it`;
+  if (names.length === 0) throw new ConfigError(`${data}: names no class, so that nothing can be learned; ${look}`);
+  if (!hasObjects(training)) {
+    const count =
+      training.length === 1
+        ? "the only training image has no"
+        : `none of the ${training.length} training images has an`;
+    throw new ConfigError(`${data}: ${count} object, so that nothing can be learned; ${look}`);
+  }
+}
+
+/** Whether any image has a box of a class; crowd regions are none. */
+export function hasObjects(samples: readonly Sample[]): boolean {
+  return samples.some(({ crowd }) => crowd.includes(0));
 }
 
 /** Loaders of both splits; the memory for decoded images is shared by their number. */

@@ -1,10 +1,10 @@
 /** The folder of a training run: where its files are, and which folder a new or a resumed run uses. */
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { stringify } from "yaml";
 import { ConfigError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
-import { resultFolder } from "../result-folder.js";
+import { makeResultFolder, resultFolder } from "../result-folder.js";
 import { writeWhole } from "@yolov9/torch/whole-file";
 
 export class RunFolder {
@@ -33,7 +33,7 @@ export class RunFolder {
 
   /** Makes the folders and writes args.yaml. */
   create(config: TrainConfig): void {
-    mkdirSync(join(this.path, "weights"), { recursive: true });
+    makeResultFolder(join(this.path, "weights"));
     writeWhole(this.file("args.yaml"), stringify(config));
   }
 }

@@ -13,7 +13,7 @@ export interface StepReport extends BatchFigures {
 export interface TrainHooks {
   readonly onStep?: (report: StepReport) => void;
   readonly onEpoch?: (result: EpochResult) => void;
-  /** Ends the run after the step underway, saved, as Ctrl-C does. */
+  /** Ends the run after the step underway, saved; the result says "interrupted". */
   readonly signal?: AbortSignal;
   /** Default: bars and lines on stderr. */
   readonly progress?: ProgressReporter;

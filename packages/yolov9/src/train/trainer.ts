@@ -20,7 +20,7 @@ import type { ProgressReporter } from "./progress.js";
 import { writeWhole } from "@yolov9/torch/whole-file";
 import { epochFigures, resultsCsv } from "./results.js";
 import type { EpochResult } from "./results.js";
-import { loaders, openData } from "./run-data.js";
+import { hasObjects, loaders, openData } from "./run-data.js";
 import type { RunData } from "./run-data.js";
 import { newRunFolder, resumedRunFolder } from "./run-folder.js";
 import type { RunFolder } from "./run-folder.js";
@@ -36,25 +36,17 @@ import { TrainingState } from "./training-state.js";
 
 /**
  * Trains from a configuration, or goes on with the run that `config.resume` names; that run's own configuration then holds.
- * Ctrl-C ends it after the next step of the optimiser, saved; a second Ctrl-C ends it at once.
+ * `hooks.signal` ends it after the next step of the optimiser, saved. It listens to no signals of the system: whoever wants them,
+ * as the command line does, aborts `hooks.signal` on them.
  * @throws NonFiniteLossError when the loss or the gradient is no number any more
  */
 export async function train(config: TrainConfig, hooks: TrainHooks = {}): Promise<TrainResult> {
   const resumed =
     config.resume === false ? undefined : resumedRunFolder(config.resume === "" ? true : config.resume, config.project);
-  const interrupt = new AbortController();
-  const onSignal = () => {
-    interrupt.abort();
-  };
-  process.once("SIGINT", onSignal);
-  hooks.signal?.addEventListener("abort", onSignal);
-  if (hooks.signal?.aborted === true) onSignal();
   const trainer = resumed === undefined ? await Trainer.start(config, hooks) : await Trainer.resume(resumed, hooks);
   try {
-    return await trainer.run(interrupt.signal);
+    return await trainer.run(hooks.signal ?? new AbortController().signal);
   } finally {
-    process.removeListener("SIGINT", onSignal);
-    hooks.signal?.removeEventListener("abort", onSignal);
     await trainer.close();
   }
 }
@@ -371,6 +363,8 @@ class Trainer {
     note(`${training.length} training and ${val.length} validation images, ${dataset.names.length} classes`);
     if (nominalBatch > batch) note(`a step of the optimiser every ${Math.round(nominalBatch / batch)} batches`);
     for (const line of problemLines(dataset.problems, checkCommand(this.#config.data!))) note(`left out: ${line}`);
+    if (!hasObjects(val))
+      note("warning: no validation image has an object: nothing can be measured, and no epoch is better than another");
     const notice = warmupNotice(this.#trainLoader.batchCount, this.#config);
     if (notice !== undefined) note(notice);
   }

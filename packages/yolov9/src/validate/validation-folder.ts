@@ -1,9 +1,9 @@
 /** The files that a validation leaves in its folder: results.json, args.yaml, plots, report.html, and detections where they are wanted. */
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import type { ValConfig } from "../config/index.js";
 import { writeWhole } from "@yolov9/torch/whole-file";
+import { makeResultFolder } from "../result-folder.js";
 import type { ValidationAnalysis } from "./analysis.js";
 import { markedFigure } from "./marked-images.js";
 import type { ValidationResult } from "./result.js";
@@ -24,7 +24,7 @@ export async function writeValidationFolder(
   result: ValidationResult,
   analysis: ValidationAnalysis,
 ): Promise<void> {
-  mkdirSync(folder, { recursive: true });
+  makeResultFolder(folder);
   const confusion = { names: [...names, "background"], counts: confusionRows(analysis) };
   const json = { ...validationJson(result, analysis), confusion };
   writeWhole(join(folder, "results.json"), `${JSON.stringify(json)}\n`);

@@ -1,9 +1,10 @@
 /** Writes contact sheets of training images: a stretch of an epoch as a run would see it, or every augmentation alone. */
 
-import { mkdir, writeFile } from "node:fs/promises";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { ClassColours } from "../../draw/palette.js";
+import { makeFolder } from "../../make-folder.js";
 import { AugmentConfig } from "../augment/config.js";
 import { Replay, type TrainingImage } from "../replay.js";
 import type { Dataset, Sample } from "../sample.js";
@@ -27,12 +28,12 @@ export async function writePreview(
   settings: PreviewSettings,
   onSheet: (file: string) => void = () => undefined,
 ): Promise<string[]> {
-  await mkdir(settings.output, { recursive: true });
+  makeFolder(settings.output);
   const files: string[] = [];
   const colours = new ClassColours();
   const write = async (name: string, cells: readonly Cell[], columns: number) => {
     const file = join(settings.output, `${name}.jpg`);
-    await writeFile(file, await contactSheet(cells, { columns, names: dataset.names, colours }));
+    writeFileSync(file, await contactSheet(cells, { columns, names: dataset.names, colours }));
     files.push(file);
     onSheet(file);
   };
