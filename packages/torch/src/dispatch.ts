@@ -68,7 +68,7 @@ function call(name: string, index: number, args: readonly unknown[]): unknown {
     observer?.(name, handles, result);
     return fromHandle(result);
   } catch (error) {
-    const reason = error instanceof Error ? firstLine(error.message) : String(error);
+    const reason = error instanceof Error ? error.message : String(error);
     throw new Error(`${name}: ${reason} — called with (${args.map(describe).join(", ")})`, { cause: error });
   }
 }
@@ -156,10 +156,6 @@ function toHandle(value: unknown): unknown {
 function fromHandle(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(fromHandle);
   return isTensorHandle(value) ? new Tensor(value) : value;
-}
-
-function firstLine(message: string): string {
-  return message.split("\n")[0]!.replace(/^\[enforce fail[^\]]*\]\s*/, "");
 }
 
 function describe(value: unknown): string {

@@ -1,6 +1,7 @@
 // The compiled bridge as TypeScript sees it: opaque tensor handles and the functions on them. Nothing outside this
 // package should need it.
 import { createRequire } from "node:module";
+import { withShortErrors } from "./bridge-errors.js";
 import type { DType, MemoryFormat } from "./dtype.js";
 
 declare const brand: unique symbol;
@@ -198,4 +199,4 @@ function load(): Bridge {
   }
 }
 
-export const bridge: Bridge = load();
+export const bridge = withShortErrors(load()) as Bridge;

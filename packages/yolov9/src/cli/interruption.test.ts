@@ -97,7 +97,9 @@ describe("a training", { timeout: 150_000 }, () => {
     // Their directory entries go at once, so that every picture is missing from now on.
     renameSync(join(root, "images"), join(root, "elsewhere"));
     const { code, err } = await command.ended.finally(() => renameSync(join(root, "elsewhere"), join(root, "images")));
-    expect(err).toMatch(/^error: none of the 120 images can be decoded \(.*\/images\/\d+\.jpg: image file is missing/m);
+    expect(err).toMatch(
+      /^error: none of the 120 images can be decoded \(.*\/images\/\d+\.jpg: image file is missing\)$/m,
+    );
     expect(code).toBe(1);
   });
 });

@@ -138,6 +138,12 @@ describe("describeFailure", () => {
     expect(describeFailure(new UserError("no such class"), true)).toContain("main.test.ts");
   });
 
+  it("shows the whole text of a libtorch error only when asked", () => {
+    const error = new Error("sizes differ", { cause: new Error("sizes differ\nframe #0: c10::Error") });
+    expect(describeFailure(error, false)).toBe("error: sizes differ");
+    expect(describeFailure(error, true)).toContain("frame #0: c10::Error");
+  });
+
   it("puts the file first in errors of the operating system", () => {
     const error = new Error("ENOENT: no such file or directory, open 'a b.yaml'");
     expect(describeFailure(error, false)).toBe("error: a b.yaml: no such file or directory");

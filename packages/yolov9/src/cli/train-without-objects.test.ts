@@ -20,10 +20,10 @@ async function yoloFolder(training: string, validation: string): Promise<string>
   });
 }
 
-async function cocoFolder(categories: readonly object[], annotations: readonly object[]): Promise<string> {
+async function cocoFolder(annotations: readonly object[]): Promise<string> {
   const image = await makeJpeg(64, 64, 1);
   const images = [{ id: 1, file_name: "a.jpg", width: 64, height: 64 }];
-  const file = JSON.stringify({ images, categories, annotations });
+  const file = JSON.stringify({ images, categories: [{ id: 1, name: "cat" }], annotations });
   return testFolder({
     "images/a.jpg": image,
     "annotations/instances_train.json": file,
@@ -50,7 +50,7 @@ describe("yolov9 train", () => {
 
   it("takes crowd regions for no objects", async () => {
     const crowd = { id: 1, image_id: 1, category_id: 1, bbox: [8, 8, 30, 30], area: 900, iscrowd: 1 };
-    const root = await cocoFolder([{ id: 1, name: "cat" }], [crowd]);
+    const root = await cocoFolder([crowd]);
     const { code, err } = await training(root);
     expect(code).toBe(1);
     expect(err).toContain("the only training image has no object");
@@ -58,7 +58,14 @@ describe("yolov9 train", () => {
   });
 
   it("refuses a data set without classes", async () => {
-    const root = await cocoFolder([], []);
+    // The names of Pascal VOC are those of its objects.
+    const xml = "<annotation><filename>a.jpg</filename><size><width>64</width><height>64</height></size></annotation>";
+    const root = await testFolder({
+      "JPEGImages/a.jpg": await makeJpeg(64, 64, 1),
+      "Annotations/a.xml": xml,
+      "ImageSets/Main/train.txt": "a\n",
+      "ImageSets/Main/val.txt": "a\n",
+    });
     const { code, err } = await training(root);
     expect(code).toBe(1);
     expect(err).toContain(`error: ${root}: names no class, so that nothing can be learned`);

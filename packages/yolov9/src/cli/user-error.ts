@@ -3,6 +3,8 @@
  * shows every stack.
  */
 
+import { inspect } from "node:util";
+
 /** A mistake that the user can correct; its message says how. Errors of the environment (a missing file) are told the same way. */
 export class UserError extends Error {
   override readonly name = "UserError";
@@ -11,7 +13,9 @@ export class UserError extends Error {
 /** The text to print for whatever was thrown. */
 export function describeFailure(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return `error: ${String(error)}`;
-  if (debug || isBug(error)) return error.stack ?? error.message;
+  // With its causes: the whole text of libtorch is one.
+  if (debug) return inspect(error);
+  if (isBug(error)) return error.stack ?? error.message;
   return `error: ${systemMessage(error)}`;
 }
 

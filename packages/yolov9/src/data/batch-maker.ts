@@ -132,9 +132,8 @@ export class BatchMaker {
       const sourceHeight = table.heights[candidate]!;
       return { index: candidate, image, ...rowsOf(table, candidate), sourceWidth, sourceHeight };
     }
-    const [problem] = this.#store.takeProblems();
-    const first = problem ? `${problem.file}: ${problem.reason}` : table.paths[0]!;
-    throw new Error(`none of the ${count} images can be decoded (${first})`);
+    const reason = await this.#store.reasonOf(index);
+    throw new Error(`none of the ${count} images can be decoded (${table.paths[index]!}: ${reason})`);
   }
 
   async #plain({ indices, buffer, shape: { output } }: BatchJob): Promise<Made> {

@@ -110,6 +110,16 @@ export class PictureStore {
     return problems;
   }
 
+  /** Why a broken picture cannot be used. It is looked at once more, since another thread may have met it. */
+  async reasonOf(index: number): Promise<string> {
+    try {
+      await this.#fromDiskOrFile(index);
+      return "could not be decoded before";
+    } catch (error) {
+      return describeImageError(error);
+    }
+  }
+
   #kept(index: number): RgbImage {
     const { width, height } = preparedSize(this.#table, index, this.#preparation);
     const { bytes, offsets } = this.#shared;

@@ -27,7 +27,7 @@ export class RunFolder {
     return join(this.path, "weights", `epoch${epoch}.safetensors`);
   }
 
-  file(name: "results.csv" | "results.json" | "curves.svg" | "args.yaml"): string {
+  file(name: "results.csv" | "results.json" | "curves.svg" | "args.yaml" | "problems.json"): string {
     return join(this.path, name);
   }
 

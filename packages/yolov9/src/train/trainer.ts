@@ -13,6 +13,7 @@ import { validateModel } from "../validate/validate.js";
 import type { ValidationResult } from "../validate/result.js";
 import { readCheckpoint } from "./checkpoint.js";
 import { CoreSplitMeter } from "./core-split.js";
+import { EpochProblems } from "./epoch-problems.js";
 import { applySettings } from "./parameter-groups.js";
 import { curvesSvg } from "./plots.js";
 import { Progress } from "./progress.js";
@@ -67,6 +68,7 @@ class Trainer {
   readonly #progress: ProgressReporter;
   readonly #trainLoader: Loader;
   readonly #valLoader: Loader;
+  readonly #problems: EpochProblems;
   readonly #loss: DetectionLoss;
   readonly #step: TrainingStep;
   /** A GPU works ahead of the program, which waits for it when it reads figures. */
@@ -83,6 +85,7 @@ class Trainer {
     this.#hooks = hooks;
     this.#progress = hooks.progress ?? new Progress(config.epochs);
     [this.#trainLoader, this.#valLoader] = loaders(config, data);
+    this.#problems = new EpochProblems(folder.file("problems.json"));
     this.#loss = trainingLoss(config, model);
     this.#step = openTrainingStep(state, this.#loss, (line) => this.#progress.note(line));
     if (state.device === "cpu") {
@@ -321,6 +324,9 @@ class Trainer {
     const isBest = row.metrics !== undefined && stopping.record(row.epoch, row.metrics.fitness);
     this.#save(isBest);
     this.#progress.endEpoch(row, (this.#config.epochs - counters.epoch) * (trained.seconds + seconds));
+    const found = { train: this.#trainLoader.problems, val: this.#valLoader.problems };
+    const bad = this.#problems.report(row.epoch, found);
+    if (bad !== undefined) this.#progress.note(bad);
     this.#hooks.onEpoch?.(row);
   }
 
