@@ -56,7 +56,9 @@ function aheadOfConvolution(graph: GraphProto): (node: NodeProto) => boolean {
   for (const node of graph.node.toReversed()) {
     const isAhead = node.output.some((name) => needed.has(name));
     if (isAhead && INTEGER_OPERATORS.has(node.op_type)) ahead.add(node);
-    if (isAhead || node.op_type === "Conv") for (const name of node.input) needed.add(name);
+    // What Resize has besides its features are sizes, which stay whole numbers.
+    const features = node.op_type === "Resize" ? node.input.slice(0, 1) : node.input;
+    if (isAhead || node.op_type === "Conv") for (const name of features) needed.add(name);
   }
   return (node) => ahead.has(node);
 }

@@ -100,6 +100,21 @@ describe("quantiseModel", () => {
     expect(known.get("images")).toEqual({ min: 0, max: 1 });
     expect(convolutions.size).toBe(2);
   });
+
+  it("leaves the sizes of Resize whole numbers", () => {
+    const graph = new OnnxGraph("test");
+    const image = graph.input("images", [1, 3, SIDE, SIDE]);
+    const small = layers.maxPool(graph, image, 2, 2, 0);
+    const fused = layers.add(graph, layers.resizeNearestTo(graph, small, image), image);
+    graph.output("output0", convolution(graph, convolution(graph, fused, 3, 4), 4, 4), [1, 4, SIDE, SIDE]);
+    const written = graph.toModel(17, new Map(), "0").graph;
+    const { rangeOf } = quantisationPlan(written);
+    const isQuantised = (type: string) =>
+      written.node.find(({ op_type }) => op_type === type)!.output.map((x) => rangeOf.has(x));
+    expect(isQuantised("Resize")).toEqual([true]);
+    expect(isQuantised("Concat")).toEqual([false]);
+    expect(isQuantised("Split")).toEqual([false, false]);
+  });
 });
 
 describe("calibrate", () => {
