@@ -169,6 +169,7 @@ export type {
   BlockExporter,
   ExportedModel,
   ExportVerification,
+  FileAgreement,
   OnnxOptions,
   OutputDifference,
 } from "./export/index.js";

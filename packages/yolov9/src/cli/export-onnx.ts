@@ -2,17 +2,11 @@
 import { writeWhole } from "@yolov9/torch/whole-file";
 import { UsageError, type ExportConfig } from "../config/index.js";
 import { openDataset, type Dataset, type Sample } from "../data/index.js";
-import type { ExportedModel, Int8Options } from "../export/index.js";
+import type { ExportedModel, Int8Options, MeasuredFiles } from "../export/index.js";
 import type { OpenedModel } from "../weights/index.js";
 import { openSplit, reportProblems } from "./open-split.js";
 import { UserError } from "./user-error.js";
 import { note, print, printJson } from "../terminal.js";
-
-/** COCO's figures before and after lower precision or suppression in the graph. */
-interface MeasuredFiles {
-  reference: { AP: number; AP50: number };
-  file: { AP: number; AP50: number };
-}
 
 export async function exportOnnx(
   { model, imageSize }: OpenedModel,
@@ -20,7 +14,7 @@ export async function exportOnnx(
   config: ExportConfig,
   json: boolean,
 ): Promise<void> {
-  const { DEFAULT_INPUT_SIZE, exportModel, verificationTable } = await import("../export/index.js");
+  const { DEFAULT_INPUT_SIZE, exportModel, precisionTable, verificationTable } = await import("../export/index.js");
   const { precision, batch, dynamicBatch, dynamicSize, opset } = config;
   const side = config.imgsz ?? imageSize ?? DEFAULT_INPUT_SIZE;
   const exported = await exportModel(model, {
@@ -37,7 +31,7 @@ export async function exportOnnx(
     return;
   }
   print(verificationTable(exported, config.verify).join("\n"));
-  if (measured !== undefined) print(measuredText(measured));
+  if (measured !== undefined) print(precisionTable(measured));
   print(`${output} (${(file.length / 1e6).toFixed(1)} MB)`);
 }
 
@@ -88,10 +82,4 @@ async function measure(
   };
   const before = await figures(reference);
   return { reference: before, file: file === reference ? before : await figures(file) };
-}
-
-function measuredText({ reference, file }: MeasuredFiles): string {
-  const line = (what: string, { AP, AP50 }: MeasuredFiles["file"]): string =>
-    `${what.padEnd(22)}mAP50-95 ${AP.toFixed(4)}, mAP50 ${AP50.toFixed(4)}`;
-  return [line("float32, unsuppressed", reference), line("the written file", file)].join("\n");
 }

@@ -14,6 +14,7 @@ import {
 import type { Range } from "./integer-scales.js";
 
 const LOG_ERRORS_ONLY = 3;
+const MOST_KEPT = 16;
 
 /** An image as the model takes it. */
 export interface CalibrationImage {
@@ -57,6 +58,22 @@ export async function calibrate(
   }
   if (count === 0) throw new Error("there is no image to calibrate with");
   return new Map(Array.from(sums, ([value, { min, max }]) => [value, { min: min / count, max: max / count }]));
+}
+
+/** Passes images on, and collects up to 16 of them in `kept`, spread evenly however many there are. */
+export async function* keepSome(
+  images: AsyncIterable<CalibrationImage>,
+  kept: CalibrationImage[],
+): AsyncGenerator<CalibrationImage> {
+  let [position, step] = [0, 1];
+  for await (const image of images) {
+    if (position++ % step === 0) kept.push({ ...image, pixels: image.pixels.slice() });
+    if (kept.length > MOST_KEPT) {
+      kept.splice(0, kept.length, ...kept.filter((_, i) => i % 2 === 0));
+      step *= 2;
+    }
+    yield image;
+  }
 }
 
 function smallestOf(value: string): string {

@@ -8,6 +8,7 @@ import { ExportError } from "./block-exporters.js";
 import type { CalibrationImage } from "./calibrate.js";
 import { deployed, exportModel } from "./export-model.js";
 import { toOnnx } from "./to-onnx.js";
+import { verificationTable } from "./verification-table.js";
 
 /** Fresh kernels lose most of the signal from layer to layer; with this gain, outputs depend on the picture. */
 const GAIN = 2;
@@ -77,7 +78,7 @@ describe("exportModel", () => {
     model.dispose();
   });
 
-  it("quantises to a third of the size, with boxes and scores near by", async () => {
+  it("quantises to a third of the size, and tells what is found again on the calibration images", async () => {
     const model = randomModel(loadModelSpec("gelan-t"), names);
     const size = { height: 64, width: 96, batch: 1 };
     async function* calibration(): AsyncGenerator<CalibrationImage> {
@@ -86,9 +87,24 @@ describe("exportModel", () => {
         yield await Promise.resolve({ pixels, height: 64, width: 96 });
       }
     }
-    const { file, reference, reduction } = await exportModel(model, { ...size, int8: { calibration: calibration() } });
+    const exported = await exportModel(model, { ...size, int8: { calibration: calibration() } });
+    const { file, reference, reduction } = exported;
     expect(reduction!.score).toBeGreaterThan(0);
     expect(reduction!.score).toBeLessThan(0.1);
+    const { share, found, detections, meanIou, largestScoreDifference } = reduction!;
+    expect(reduction).toMatchObject({ images: 4, source: "calibration" });
+    expect(detections).toBeGreaterThan(4);
+    expect(share).toBe(found / detections);
+    expect(share).toBeGreaterThan(0);
+    expect(share).toBeLessThanOrEqual(1);
+    expect(meanIou).toBeGreaterThan(0.5);
+    expect(meanIou).toBeLessThan(1);
+    expect(largestScoreDifference).toBeGreaterThan(0);
+    expect(largestScoreDifference).toBeLessThanOrEqual(reduction!.score);
+    const [checked, reduced] = verificationTable(exported, false);
+    expect(checked).toContain("px");
+    expect(reduced).not.toContain("px");
+    expect(reduced).toContain(`${found} of ${detections} detections found again (${(share! * 100).toFixed(1)} %)`);
     expect(file.length / reference.length).toBeLessThan(0.4);
     model.dispose();
   });

@@ -5,13 +5,13 @@
 import { detachAuxiliary, fuse } from "../model/deploy.js";
 import type { DetectionModel } from "../model/detection-model.js";
 import { ExportError } from "./block-exporters.js";
-import { calibrate, type CalibrationImage } from "./calibrate.js";
+import { calibrate, keepSome, type CalibrationImage } from "./calibrate.js";
+import { fileAgreement, type FileAgreement } from "./file-agreement.js";
 import { encodeModel, type ModelProto } from "./onnx-schema.js";
 import { measuredTensors, quantisationPlan } from "./quantisation-plan.js";
 import { quantiseModel, type QuantisationOptions } from "./quantise-model.js";
 import { DEFAULT_INPUT_SIZE, toOnnxModel, type OnnxOptions } from "./to-onnx.js";
 import {
-  fileDifference,
   TOLERANCE,
   verifyExport,
   withinTolerance,
@@ -36,8 +36,8 @@ export interface ExportedModel {
   /** The file in float32 and without suppression, that was compared with libtorch; `file` itself where nothing else was wanted. */
   reference: Uint8Array;
   verification: ExportVerification;
-  /** The outputs of `reference` against those in lower precision, where that was wanted. */
-  reduction?: OutputDifference;
+  /** What is detected in lower precision of what `reference` detects, where that was wanted; before suppression in the graph. */
+  reduction?: FileAgreement;
 }
 
 /**
@@ -63,14 +63,14 @@ export async function exportModel(model: DetectionModel, options: ExportOptions 
     refuse("fusing changed the model", verification.fusing);
     refuse("ONNX Runtime disagrees with libtorch", verification.runtime);
 
-    const reduce = int8 === undefined ? (written: ModelProto) => written : await quantiser(deploy, size, int8);
+    const { reduce, images } = int8 === undefined ? UNREDUCED : await quantiser(deploy, size, int8);
     const write = (more: OnnxOptions): Uint8Array =>
       encodeModel(reduce(toOnnxModel(deploy, { ...plain, precision, ...more })));
     const isReduced = precision !== "float32" || int8 !== undefined;
     const unsuppressed = isReduced ? write({}) : reference;
     const file = suppression === undefined ? unsuppressed : write({ suppression });
     if (!isReduced) return { file, reference, verification };
-    const reduction = await fileDifference(reference, unsuppressed, size, 4 + deploy.classCount);
+    const reduction = await fileAgreement(reference, unsuppressed, images, size);
     if (!Number.isFinite(reduction.box + reduction.score)) {
       throw new ExportError(`in ${int8 === undefined ? precision : "int8"} the model computes no finite numbers`);
     }
@@ -86,15 +86,25 @@ export function deployed(model: DetectionModel): DetectionModel {
   return deploy.fused ? deploy : fuse(deploy);
 }
 
-/** Looks at the calibration images. @returns what quantises any graph of the model, with or without suppression */
+/** How any graph of a model, with or without suppression, is brought to integers, and some of the images that was learnt from. */
+interface Reducer {
+  reduce: (written: ModelProto) => ModelProto;
+  images: readonly CalibrationImage[];
+}
+
+const UNREDUCED: Reducer = { reduce: (written) => written, images: [] };
+
+/** Looks at the calibration images. */
 async function quantiser(
   deploy: DetectionModel,
   { height, width }: { height: number; width: number },
   { calibration, ...options }: Int8Options,
-): Promise<(written: ModelProto) => ModelProto> {
+): Promise<Reducer> {
   const measured = toOnnxModel(deploy, { height, width });
-  const ranges = await calibrate(measured, measuredTensors(quantisationPlan(measured.graph)), calibration);
-  return (written) => quantiseModel(written, quantisationPlan(written.graph), ranges, options);
+  const images: CalibrationImage[] = [];
+  const wanted = measuredTensors(quantisationPlan(measured.graph));
+  const ranges = await calibrate(measured, wanted, keepSome(calibration, images));
+  return { reduce: (written) => quantiseModel(written, quantisationPlan(written.graph), ranges, options), images };
 }
 
 function refuse(what: string, difference: OutputDifference): void {

@@ -2,6 +2,7 @@
 export { calibrationImages } from "./calibration-images.js";
 export type { CalibrationImage } from "./calibrate.js";
 export { deployed, exportModel, type ExportedModel, type ExportOptions, type Int8Options } from "./export-model.js";
+export type { FileAgreement } from "./file-agreement.js";
 export { DEFAULT_INPUT_SIZE, toOnnx, type OnnxOptions } from "./to-onnx.js";
 export {
   TOLERANCE,
@@ -13,5 +14,5 @@ export {
 export { exportBlock, ExportError, registerBlockExporter, type BlockExporter } from "./block-exporters.js";
 export { exportConv2d } from "./blocks.js";
 export type { GraphSuppression } from "./suppress-boxes.js";
-export { verificationTable } from "./verification-table.js";
+export { precisionTable, verificationTable, type MeasuredFiles } from "./verification-table.js";
 export { OnnxGraph, OPSETS, type Attribute, type Value } from "./onnx-graph.js";
