@@ -39,10 +39,12 @@ async function download(name: string | undefined, command: Command): Promise<voi
   const onProgress = (done: number, total: number): void => bar.update(megabytes(done), megabytes(total));
   let cached = false;
   try {
-    const { path, fetched, published } = await downloadWeights(name, { ...config, onProgress });
+    const { path, fetched, published, sha256 } = await downloadWeights(name, { ...config, onProgress });
     bar.stop();
     cached = !fetched;
-    note(fetched ? `fetched ${path}` : `${path} was there already`);
+    const checked =
+      sha256 === undefined ? "its publisher states no SHA-256" : "its SHA-256 is the one that its publisher states";
+    note(fetched ? `fetched ${path}: ${checked}` : `${path} was there already`);
     const output = config.output ?? `${published.name}.safetensors`;
     await importTo(path, output, { names: config.names, model: published.model }, json === true);
   } catch (error) {

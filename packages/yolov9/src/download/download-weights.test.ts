@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { downloadWeights } from "./download-weights.js";
 import { fetchFile } from "./fetch-file.js";
 import { LARGEST_FILE_BYTES, PUBLISHED_FILES, RELEASE_ADDRESS } from "./published-files.js";
+import { statedDigest } from "./stated-digest.js";
 import { ReleaseServer } from "./testing/release-server.js";
 
 const content = Uint8Array.from({ length: 300_000 }, (_, i) => (i * 7919) % 251);
@@ -39,6 +41,38 @@ describe("downloadWeights", () => {
     expect((await download("yolov9-c", { force: true })).fetched).toBe(true);
     expect(server.requests).toEqual(Array(2).fill("GET /release/yolov9-c.pt whole"));
     expect(readdirSync(cache)).toEqual(["yolov9-c.pt"]);
+  });
+
+  it("refuses a file that is not what its publisher states, and keeps nothing of it", async () => {
+    const digest = createHash("sha256").update(content).digest("hex");
+    server.digestText = `${digest.toUpperCase()}  yolov9-c.pt\n`;
+    expect(await download()).toMatchObject({ fetched: true, sha256: digest });
+    server.content = content.map((byte, i) => (i === 1000 ? byte ^ 1 : byte));
+    await expect(download("yolov9-c", { force: true })).rejects.toThrow(`but its publisher states ${digest}`);
+    expect(readFileSync(join(cache, "yolov9-c.pt")).equals(content)).toBe(true);
+    expect(readdirSync(cache)).toEqual(["yolov9-c.pt"]);
+    server.digestText = "no digest";
+    expect(await download("yolov9-s")).not.toHaveProperty("sha256");
+  });
+
+  it("looks for the digest where GitHub lists a release", async () => {
+    const digest = "ab".repeat(32);
+    const asked: string[] = [];
+    vi.stubGlobal("fetch", (address: string) => {
+      asked.push(address);
+      const assets = [
+        { name: "other.pt", digest: null },
+        { name: "yolov9-c.pt", digest: `sha256:${digest}` },
+      ];
+      return Promise.resolve(new Response(JSON.stringify({ assets })));
+    });
+    try {
+      expect(await statedDigest(`${RELEASE_ADDRESS}yolov9-c.pt`)).toBe(digest);
+      expect(await statedDigest(`${RELEASE_ADDRESS}other.pt`)).toBeUndefined();
+      expect(asked[0]).toBe("https://api.github.com/repos/WongKinYiu/yolov9/releases/tags/v0.1");
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 
   it("goes on where a broken download stopped", async () => {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { didYouMean } from "../model/did-you-mean.js";
 import { messageOf } from "../error-message.js";
 import { DownloadError, fetchFile, type FetchOptions } from "./fetch-file.js";
+import { statedDigest } from "./stated-digest.js";
 import { LARGEST_FILE_BYTES, PUBLISHED_FILES, RELEASE_ADDRESS, type PublishedFile } from "./published-files.js";
 
 /** Another place of the files, such as a mirror in a company's network. */
@@ -25,6 +26,8 @@ export interface DownloadedFile {
   readonly path: string;
   /** False when the cache had it. */
   readonly fetched: boolean;
+  /** The SHA-256 that its publisher states and the fetched file has; absent where none is stated. */
+  readonly sha256?: string;
 }
 
 /**
@@ -38,13 +41,14 @@ export async function downloadWeights(name: string, options: DownloadOptions = {
   const { base, onProgress } = options;
   const address = addressOf(published, base);
   try {
-    await fetchFile(address, path, { largestBytes: LARGEST_FILE_BYTES, onProgress });
+    const sha256 = await statedDigest(address);
+    await fetchFile(address, path, { largestBytes: LARGEST_FILE_BYTES, sha256, onProgress });
+    return { published, path, fetched: true, ...(sha256 !== undefined && { sha256 }) };
   } catch (error) {
     throw new DownloadError(`${messageOf(error)}\nOr fetch the file by other means and put it at ${path}`, {
       cause: error,
     });
   }
-  return { published, path, fetched: true };
 }
 
 /** The name of a published file that a user means by `yolov9-c` or `yolov9-c.pt`; undefined for anything else. */

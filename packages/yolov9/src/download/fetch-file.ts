@@ -2,7 +2,8 @@
  * Fetches one file over HTTP to a path: in parts, so that a broken download goes on where it stopped, with its size checked before it
  * appears under its name. The server is not trusted: length, redirects and waiting are bounded, and https does not become http.
  */
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { createReadStream, existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { dirname } from "node:path";
 import { moveIntoPlace } from "@yolov9/torch/whole-file";
@@ -13,6 +14,8 @@ import { makeFolder } from "../make-folder.js";
 export interface FetchOptions {
   /** More than this is refused. */
   readonly largestBytes: number;
+  /** SHA-256 that the file must have, as 64 lower-case hexadecimal digits. Default: any. */
+  readonly sha256?: string | undefined;
   /** Longest silence of the server. Default 60 s. */
   readonly silenceSeconds?: number;
   readonly onProgress?: ((doneBytes: number, totalBytes: number) => void) | undefined;
@@ -42,12 +45,26 @@ export async function fetchFile(address: string, path: string, options: FetchOpt
     const total = await fetchInto(part, address, known, options);
     const size = statSync(part).size;
     if (size !== total) throw new DownloadError(`got ${size} of ${total} bytes; the same command goes on from there`);
+    if (options.sha256 !== undefined) await refuseOtherThan(options.sha256, part);
     moveIntoPlace(part, path);
     rmSync(`${part}.json`, { force: true });
     return size;
   } catch (error) {
     throw new DownloadError(`${address}: ${reasonOf(error)}`, { cause: error });
   }
+}
+
+/** @throws DownloadError for a file with another checksum, which is removed */
+async function refuseOtherThan(sha256: string, part: string): Promise<void> {
+  const hash = createHash("sha256");
+  for await (const bytes of createReadStream(part)) hash.update(bytes as Buffer);
+  const found = hash.digest("hex");
+  if (found === sha256) return;
+  rmSync(part);
+  rmSync(`${part}.json`, { force: true });
+  throw new DownloadError(
+    `the file has the SHA-256 ${found}, but its publisher states ${sha256}: it was damaged or replaced on its way and is removed`,
+  );
 }
 
 /** Bytes that are there already, with what they are. */

@@ -17,9 +17,11 @@ export interface Behaviour {
 }
 
 export class ReleaseServer {
-  /** `method path range` of every request. */
+  /** `method path range` of every request for the file itself. */
   readonly requests: string[] = [];
   content: Uint8Array = new Uint8Array(0);
+  /** What lies beside the file as its SHA-256; nothing by default. */
+  digestText: string | undefined;
   behaviour: Behaviour = {};
   readonly #server = createServer((request, response) => this.#answer(request, response));
 
@@ -37,6 +39,10 @@ export class ReleaseServer {
   }
 
   #answer({ method, url, headers }: IncomingMessage, response: ServerResponse): void {
+    if (url?.endsWith(".sha256") === true) {
+      response.writeHead(this.digestText === undefined ? 404 : 200).end(this.digestText);
+      return;
+    }
     const { range, "if-range": version } = headers;
     this.requests.push(`${method} ${url} ${range ?? "whole"}`);
     const { behaviour, content } = this;
