@@ -60,9 +60,27 @@ describe("modelCard", () => {
   });
 
   it("names malformed values", () => {
-    expect(() => card({ confidence: "half" })).toThrow('m.onnx: metadata "confidence" is not a number: half');
+    expect(() => card({ confidence: "half" })).toThrow(
+      'm.onnx: metadata "confidence" is not a number from 0 to 1: half',
+    );
     expect(() => card({ stride: "[8,-16]" })).toThrow('metadata "stride" is not a JSON array of positive numbers');
     expect(() => card({ letterbox: '{"pad":"grey"}' })).toThrow('metadata "letterbox"');
+  });
+
+  it("refuses sizes and numbers that would exhaust memory or mean nothing", () => {
+    expect(() => card({ imgsz: "[800000,800000]" })).toThrow("m.onnx: imageHeight 800000 is more than the 8192 pixels");
+    expect(() => card({}, {}, { height: 160, width: 800_000 })).toThrow("imageWidth 800000 is more than");
+    expect(() => card({ stride: "[1000000]" })).toThrow('"stride" is not a JSON array of whole numbers up to 1024');
+    expect(() => card({ stride: JSON.stringify(Array(1000).fill(8)) })).toThrow('metadata "stride"');
+    expect(() => card({ confidence: "1e300" })).toThrow('"confidence" is not a number from 0 to 1: 1e300');
+    expect(() => card({ iou: "-1" })).toThrow('"iou" is not a number from 0 to 1');
+    expect(() => card({ letterbox: '{"pad":1e9}' })).toThrow('metadata "letterbox"');
+    expect(() => card({ suppression: '{"confidence":0.1,"iou":0.4,"maxDetections":1e99,"multiLabel":false}' })).toThrow(
+      'metadata "suppression"',
+    );
+    expect(() => card({ names: `{${Array.from({ length: 50_001 }, (_, i) => `"${i}":""`).join()}}` })).toThrow(
+      '"names" is not at most 50000 class names',
+    );
   });
 
   it("holds file, graph and options against each other", () => {

@@ -61,6 +61,13 @@ const DEFAULT_STRIDES = [8, 16, 32];
 const DEFAULT_SIZE = 640;
 const DEFAULT_CONFIDENCE = 0.25;
 const DEFAULT_IOU = 0.45;
+/** Sides of an input in pixels; one picture of this size takes 800 MB. */
+const LARGEST_SIDE = 8192;
+const LARGEST_STRIDE = 1024;
+const MOST_CLASSES = 50_000;
+const MOST_DETECTIONS = 1_000_000;
+/** Of a list: strides of levels, sides of an input. */
+const MOST_NUMBERS = 16;
 
 /**
  * Put metadata, options and graph together.
@@ -95,15 +102,15 @@ export function modelCard(
   if (suppression === undefined && fixed.rows !== undefined && fixed.rows - 4 !== names.length) {
     throw new Error(`${name}: ${names.length} class names, but the graph predicts ${fixed.rows - 4} classes`);
   }
-  const strides = options.strides ?? fields.numbers("stride") ?? DEFAULT_STRIDES;
+  const strides = options.strides ?? fields.strides() ?? DEFAULT_STRIDES;
   return {
     task,
     names,
     strides,
     ...imageSize(options.imageSize, fields.numbers("imgsz"), fixed, Math.max(...strides), name),
     letterbox: { ...fields.letterbox(), ...options.letterbox },
-    confidence: options.confidence ?? fields.number("confidence") ?? DEFAULT_CONFIDENCE,
-    iou: options.iou ?? fields.number("iou") ?? DEFAULT_IOU,
+    confidence: options.confidence ?? fields.share("confidence") ?? DEFAULT_CONFIDENCE,
+    iou: options.iou ?? fields.share("iou") ?? DEFAULT_IOU,
     ...(suppression && { suppression }),
     ...fields.texts("model", "date", "author", "license"),
   };
@@ -126,6 +133,9 @@ function imageSize(
   };
   const size = { imageHeight: side(0, fixed.height), imageWidth: side(1, fixed.width) };
   for (const [what, pixels] of Object.entries(size)) {
+    if (pixels > LARGEST_SIDE) {
+      throw new Error(`${name}: ${what} ${pixels} is more than the ${LARGEST_SIDE} pixels that an input may have`);
+    }
     if (!(Number.isInteger(pixels) && pixels > 0 && pixels % stride === 0)) {
       const nearest = Math.max(stride, Math.round(pixels / stride) * stride) || stride;
       throw new Error(`${name}: ${what} ${pixels} is not a multiple of the stride ${stride}; ${nearest} is`);
@@ -154,11 +164,12 @@ class MetadataFields {
     );
   }
 
-  number(key: string): number | undefined {
+  /** A number from 0 to 1. */
+  share(key: string): number | undefined {
     const text = this.text(key);
     if (text === undefined) return undefined;
     const value = Number(text);
-    if (text.trim() === "" || !Number.isFinite(value)) throw this.#malformed(key, "a number");
+    if (text.trim() === "" || !isShare(value)) throw this.#malformed(key, "a number from 0 to 1");
     return value;
   }
 
@@ -166,10 +177,18 @@ class MetadataFields {
     const value = this.#json(key, "a JSON array of positive numbers");
     if (value === undefined) return undefined;
     const isPositive = (item: unknown): item is number => typeof item === "number" && Number.isFinite(item) && item > 0;
-    if (!Array.isArray(value) || value.length === 0 || !value.every(isPositive)) {
+    if (!Array.isArray(value) || value.length === 0 || value.length > MOST_NUMBERS || !value.every(isPositive)) {
       throw this.#malformed(key, "a JSON array of positive numbers");
     }
     return value;
+  }
+
+  strides(): number[] | undefined {
+    const strides = this.numbers("stride");
+    if (strides?.every((stride) => Number.isInteger(stride) && stride <= LARGEST_STRIDE) === false) {
+      throw this.#malformed("stride", `a JSON array of whole numbers up to ${LARGEST_STRIDE}`);
+    }
+    return strides;
   }
 
   /** {"0": "cat", "1": "dog"} as ["cat", "dog"]. */
@@ -178,6 +197,8 @@ class MetadataFields {
     const value = this.#json("names", expected);
     if (value === undefined) return undefined;
     if (!isRecord(value)) throw this.#malformed("names", expected);
+    const count = Object.keys(value).length;
+    if (count > MOST_CLASSES) throw this.#malformed("names", `at most ${MOST_CLASSES} class names`);
     const names = Object.keys(value).map((_, classId) => value[String(classId)]);
     if (!names.every((name) => typeof name === "string")) throw this.#malformed("names", expected);
     return names;
@@ -189,8 +210,7 @@ class MetadataFields {
     if (!isRecord(value)) throw this.#malformed("letterbox", expected);
     const { pad = LETTERBOX_PAD, scaleUp = true, kernel = "auto" } = value;
     const isKernel = kernel === "linear" || kernel === "area" || kernel === "auto";
-    if (typeof pad !== "number" || typeof scaleUp !== "boolean" || !isKernel)
-      throw this.#malformed("letterbox", expected);
+    if (!isWhole(pad, 255) || typeof scaleUp !== "boolean" || !isKernel) throw this.#malformed("letterbox", expected);
     return { pad, scaleUp, kernel };
   }
 
@@ -201,10 +221,7 @@ class MetadataFields {
     if (!isRecord(value)) throw this.#malformed("suppression", expected);
     const { confidence, iou, maxDetections, multiLabel } = value;
     const isCard =
-      typeof confidence === "number" &&
-      typeof iou === "number" &&
-      typeof maxDetections === "number" &&
-      typeof multiLabel === "boolean";
+      isShare(confidence) && isShare(iou) && isWhole(maxDetections, MOST_DETECTIONS) && typeof multiLabel === "boolean";
     if (!isCard) throw this.#malformed("suppression", expected);
     return { confidence, iou, maxDetections, multiLabel };
   }
@@ -228,4 +245,12 @@ class MetadataFields {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isShare(value: unknown): value is number {
+  return typeof value === "number" && value >= 0 && value <= 1;
+}
+
+function isWhole(value: unknown, most: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= most;
 }

@@ -16,6 +16,9 @@ export interface OnnxRuntime {
 /** Output that is taken when a graph has several. */
 const OUTPUT = "output0";
 
+/** A batch that a graph fixes is always filled up. */
+const LARGEST_BATCH = 1024;
+
 export class OnnxModel {
   /** Sizes that the graph fixes, undefined where any will do. */
   readonly batch: number | undefined;
@@ -34,6 +37,9 @@ export class OnnxModel {
     const input = imageInput(session, name);
     const output = predictionOutput(session, name);
     [this.batch, , this.height, this.width] = input.shape.map(fixedSize);
+    if (this.batch !== undefined && this.batch > LARGEST_BATCH) {
+      throw new Error(`${name}: its graph takes ${this.batch} pictures at once; at most ${LARGEST_BATCH} are possible`);
+    }
     this.rows = fixedSize(output.shape[1]);
     this.#runtime = runtime;
     this.#session = session;

@@ -31,7 +31,11 @@ const dtypeNames: Readonly<Record<DType, string>> = {
 const dtypesByName = new Map(Object.entries(dtypeNames).map(([dtype, name]) => [name, dtype as DType]));
 
 /** Larger headers are refused: no model has them, and a hostile file could exhaust memory with one. */
-const maximumHeaderBytes = 100_000_000;
+const maximumHeaderBytes = 32_000_000;
+/** A checkpoint of the largest published model with average and optimiser has some 6000. */
+const maximumTensors = 20_000;
+const maximumRank = 16;
+const longestName = 500;
 
 export interface SafetensorsFile {
   tensors: Map<string, Tensor>;
@@ -63,6 +67,7 @@ export function loadSafetensors(path: string, select: (name: string) => boolean 
     return new Map(
       entries.map(([name, entry]) => {
         const bytes = file.slice(0, dataStart + entry.begin, dataStart + entry.end);
+        // No two tensors share bytes, so that all copies together take no more than the file.
         const aligned = (dataStart + entry.begin) % bytesPerElement[entry.dtype] === 0 ? bytes : bytes.clone();
         return [name, aligned.view(entry.dtype).view(entry.shape)];
       }),
@@ -154,10 +159,12 @@ export function saveSafetensors(
 }
 
 function readHeader(path: string) {
-  const fileBytes = statSync(path).size;
   const fail = (reason: string): never => {
     throw new Error(`${path}: not a safetensors file: ${reason}`);
   };
+  const found = statSync(path);
+  if (!found.isFile()) fail("it is no plain file");
+  const fileBytes = found.size;
   if (fileBytes < 8) fail("it is shorter than 8 bytes");
   const file = openSync(path, "r");
   try {
@@ -192,26 +199,45 @@ function parseHeader(text: string, dataBytes: number, fail: (reason: string) => 
   }
   if (typeof header !== "object" || header === null || Array.isArray(header))
     return fail("its header is not a JSON object");
-  const metadata: Record<string, string> = {};
-  const entries: [string, Entry][] = [];
-  for (const [name, value] of Object.entries(header as Record<string, unknown>)) {
-    if (name === "__metadata__") {
-      for (const [key, item] of Object.entries(value as Record<string, unknown>)) metadata[key] = String(item);
-    } else entries.push([name, parseEntry(name, value, dataBytes, fail)]);
-  }
+  const { __metadata__: metadata = {}, ...tensors } = header as Record<string, unknown>;
+  if (!isTexts(metadata)) return fail("its __metadata__ is not a map of texts");
+  const described = Object.entries(tensors);
+  if (described.length > maximumTensors) fail(`it has ${described.length} tensors; at most ${maximumTensors} are read`);
+  const entries = described.map(([name, value]): [string, Entry] => [name, parseEntry(name, value, dataBytes, fail)]);
+  refuseOverlap(entries, fail);
   return { entries, metadata };
 }
 
+function isTexts(value: unknown): value is Record<string, string> {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  return Object.values(value).every((item) => typeof item === "string");
+}
+
+/** Tensors that share bytes could claim more of them together than the file has. */
+function refuseOverlap(entries: readonly [string, Entry][], fail: (reason: string) => never): void {
+  let last = 0;
+  for (const [name, { begin, end }] of [...entries].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
+    if (begin < last) fail(`tensor '${name}' shares bytes with another one`);
+    last = end;
+  }
+}
+
 function parseEntry(name: string, value: unknown, dataBytes: number, fail: (reason: string) => never): Entry {
+  if (name.length > longestName) return fail(`the name of a tensor has ${name.length} characters`);
   const { dtype: dtypeName, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
-  const dtype = dtypesByName.get(String(dtypeName));
-  if (dtype === undefined) return fail(`tensor '${name}' has the unknown dtype '${String(dtypeName)}'`);
+  const dtype = typeof dtypeName === "string" ? dtypesByName.get(dtypeName) : undefined;
+  if (dtype === undefined) return fail(`tensor '${name}' has the unknown dtype ${shown(dtypeName)}`);
   const isSize = (item: unknown): item is number => Number.isSafeInteger(item) && (item as number) >= 0;
-  if (!Array.isArray(shape) || !shape.every(isSize)) return fail(`tensor '${name}' has no valid shape`);
+  if (!Array.isArray(shape) || shape.length > maximumRank || !shape.every(isSize))
+    return fail(`tensor '${name}' has no valid shape`);
   if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every(isSize))
     return fail(`tensor '${name}' has no valid offsets`);
   const [begin, end] = offsets as [number, number];
   const bytes = shape.reduce((product, size) => product * size, bytesPerElement[dtype]);
   if (end - begin !== bytes || end > dataBytes) return fail(`tensor '${name}' does not fit the file (truncated?)`);
   return { dtype, shape, begin, end };
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? `'${value.slice(0, 40)}'` : `of type ${typeof value}`;
 }

@@ -1,40 +1,51 @@
 /**
  * Outlines as masks, pixel for pixel as COCO's mask code draws them: the outline is walked on a grid five times as fine, and where it crosses
- * from column to column the mask switches. Whoever fills polygons by another rule gets other pixels along the edges.
+ * from column to column the mask switches. Whoever fills polygons by another rule gets other pixels along the edges. COCO's code walks every
+ * point; here each edge is asked where it crosses the picture's columns, so that edges beyond the picture cost nothing.
  */
 
-import { mergeRles, type Rle } from "./rle.js";
+import { mergeRles, refuseSize, type Rle } from "./rle.js";
 
 /** Points of the outline's grid to a pixel. */
 const FINENESS = 5;
+/** A column is crossed between these points of its pixel. */
+const BEFORE_MIDDLE = 2;
+const AFTER_MIDDLE = 3;
+/** Crossings of all outlines of one object. Nobody draws so many; a hostile file would have them fill the memory. */
+const MOST_CROSSINGS = 2_000_000;
 
 /**
  * @param polygon x y of each corner in pixels; the last is joined to the first
- * @throws RangeError when the coordinates are odd in number or not finite
+ * @throws RangeError when the coordinates are odd in number or not finite, or cross the picture's columns millions of times
  */
 export function rleFromPolygon(polygon: ArrayLike<number>, height: number, width: number): Rle {
-  if (polygon.length % 2 !== 0) throw new RangeError(`a polygon has ${polygon.length} coordinates, an odd number`);
-  const crossings = columnCrossings(outline(polygon, height, width), height, width);
-  crossings.push(height * width);
-  const ends = Float64Array.from(crossings).sort();
-  return { height, width, counts: Uint32Array.from(runsBetween(ends)) };
+  return rleFromPolygons([polygon], height, width);
 }
 
-/** Union of several outlines of one object. @throws RangeError when there is none */
+/** Union of several outlines of one object. @throws RangeError when there is none, and as `rleFromPolygon` */
 export function rleFromPolygons(polygons: readonly ArrayLike<number>[], height: number, width: number): Rle {
-  return mergeRles(polygons.map((polygon) => rleFromPolygon(polygon, height, width)));
+  refuseSize(height, width);
+  let crossed = 0;
+  const masks = polygons.map((polygon): Rle => {
+    if (polygon.length % 2 !== 0) throw new RangeError(`a polygon has ${polygon.length} coordinates, an odd number`);
+    const crossings: number[] = [];
+    for (let i = 0; i < polygon.length; i += 2) {
+      addCrossings(crossings, edgeFrom(polygon, i, height, width), height, width);
+      if (crossed + crossings.length > MOST_CROSSINGS) {
+        throw new RangeError(`its polygons cross the columns of the picture more than ${MOST_CROSSINGS} times`);
+      }
+    }
+    crossed += crossings.length;
+    crossings.push(height * width);
+    return { height, width, counts: Uint32Array.from(runsBetween(Float64Array.from(crossings).sort())) };
+  });
+  return mergeRles(masks);
 }
 
 /** A box x y w h as a mask. */
 export function rleFromBox(box: ArrayLike<number>, height: number, width: number): Rle {
   const [x1, y1, x2, y2] = [box[0]!, box[1]!, box[0]! + box[2]!, box[1]! + box[3]!];
   return rleFromPolygon([x1, y1, x1, y2, x2, y2, x2, y1], height, width);
-}
-
-/** Points u, v on the fine grid, one after the other along the outline. */
-interface Outline {
-  readonly u: number[];
-  readonly v: number[];
 }
 
 /**
@@ -47,56 +58,71 @@ function onGrid(coordinate: number, size: number): number {
   return Math.trunc(FINENESS * Math.min(Math.max(coordinate, -farthest), farthest) + 0.5);
 }
 
-function outline(polygon: ArrayLike<number>, height: number, width: number): Outline {
-  const corners = polygon.length / 2;
-  const points: Outline = { u: [], v: [] };
-  for (let i = 0; i < corners; i++) {
-    const next = (i + 1) % corners;
-    addEdge(
-      points,
-      onGrid(polygon[2 * i]!, width),
-      onGrid(polygon[2 * i + 1]!, height),
-      onGrid(polygon[2 * next]!, width),
-      onGrid(polygon[2 * next + 1]!, height),
-    );
-  }
-  return points;
+/** An edge on the fine grid, beginning at the smaller end of its longer axis, from which COCO's code computes all points. */
+interface Edge {
+  readonly alongX: boolean;
+  readonly startX: number;
+  readonly startY: number;
+  /** Points go one by one along the longer axis. */
+  readonly steps: number;
+  /** Of the shorter axis. An edge of no length has none, and crosses nothing. */
+  readonly slope: number;
 }
 
-/** Both ends included; each step goes one point along the longer axis. Rounding is COCO's: computed from the smaller end, cut towards 0. */
-function addEdge({ u, v }: Outline, fromX: number, fromY: number, toX: number, toY: number): void {
+/** @param first index of the corner's x */
+function edgeFrom(polygon: ArrayLike<number>, first: number, height: number, width: number): Edge {
+  const second = (first + 2) % polygon.length;
+  const fromX = onGrid(polygon[first]!, width);
+  const fromY = onGrid(polygon[first + 1]!, height);
+  const toX = onGrid(polygon[second]!, width);
+  const toY = onGrid(polygon[second + 1]!, height);
   const dx = Math.abs(toX - fromX);
   const dy = Math.abs(toY - fromY);
   const alongX = dx >= dy;
   const flipped = alongX ? fromX > toX : fromY > toY;
   const [startX, startY, endX, endY] = flipped ? [toX, toY, fromX, fromY] : [fromX, fromY, toX, toY];
-  const steps = alongX ? dx : dy;
-  const slope = alongX ? (endY - startY) / dx : (endX - startX) / dy;
-  for (let step = 0; step <= steps; step++) {
-    const t = flipped ? steps - step : step;
-    if (alongX) {
-      u.push(startX + t);
-      // A point alone has no slope; the column does not change there, so its row is never asked for.
-      v.push(dx === 0 ? startY : Math.trunc(startY + slope * t + 0.5));
-    } else {
-      v.push(startY + t);
-      u.push(Math.trunc(startX + slope * t + 0.5));
-    }
+  return {
+    alongX,
+    startX,
+    startY,
+    steps: alongX ? dx : dy,
+    slope: alongX ? (endY - startY) / dx : (endX - startX) / dy,
+  };
+}
+
+/** Rounding is COCO's: cut towards 0. */
+function xAt({ alongX, startX, slope }: Edge, step: number): number {
+  return alongX ? startX + step : Math.trunc(startX + slope * step + 0.5);
+}
+
+function yAt({ alongX, startY, slope }: Edge, step: number): number {
+  return alongX ? Math.trunc(startY + slope * step + 0.5) : startY + step;
+}
+
+/** Positions, counted down the columns, at which the edge passes the middle of a pixel column. */
+function addCrossings(crossings: number[], edge: Edge, height: number, width: number): void {
+  if (edge.steps === 0) return;
+  const [start, end] = [xAt(edge, 0), xAt(edge, edge.steps)];
+  const first = Math.max(0, Math.ceil((Math.min(start, end) - BEFORE_MIDDLE) / FINENESS));
+  const last = Math.min(width - 1, Math.floor((Math.max(start, end) - AFTER_MIDDLE) / FINENESS));
+  for (let column = first; column <= last; column++) {
+    const step = stepBehind(edge, column * FINENESS, start < end);
+    const y = (Math.min(yAt(edge, step - 1), yAt(edge, step)) + 0.5) / FINENESS - 0.5;
+    crossings.push(column * height + Math.ceil(Math.min(Math.max(y, 0), height)));
   }
 }
 
-/** Positions, counted down the columns, at which the outline passes the middle of a pixel column. */
-function columnCrossings({ u, v }: Outline, height: number, width: number): number[] {
-  const crossings: number[] = [];
-  for (let j = 1; j < u.length; j++) {
-    if (u[j] === u[j - 1]) continue;
-    const left = u[j]! < u[j - 1]! ? u[j]! : u[j]! - 1;
-    const column = (left + 0.5) / FINENESS - 0.5;
-    if (Math.floor(column) !== column || column < 0 || column > width - 1) continue;
-    const y = (Math.min(v[j]!, v[j - 1]!) + 0.5) / FINENESS - 0.5;
-    crossings.push(column * height + Math.ceil(Math.min(Math.max(y, 0), height)));
+/** The first step behind the middle of the column that begins at x; in a steep edge it is searched for, since x changes monotonically. */
+function stepBehind(edge: Edge, x: number, increasing: boolean): number {
+  if (edge.alongX) return x + AFTER_MIDDLE - edge.startX;
+  let [before, behind] = [0, edge.steps];
+  while (behind - before > 1) {
+    const middle = Math.floor((before + behind) / 2);
+    const at = xAt(edge, middle);
+    if (increasing ? at >= x + AFTER_MIDDLE : at <= x + BEFORE_MIDDLE) behind = middle;
+    else before = middle;
   }
-  return crossings;
+  return behind;
 }
 
 /** Differences of sorted positions, where two equal ones cancel. */

@@ -17,9 +17,7 @@ export interface Rle {
  * @throws RangeError when a size or count is no whole number ≥ 0, or the counts do not add up to the size
  */
 export function rleFromCounts(counts: ArrayLike<number>, height: number, width: number): Rle {
-  if (!(Number.isInteger(height) && Number.isInteger(width) && height >= 0 && width >= 0)) {
-    throw new RangeError(`mask of ${height} x ${width}: height and width must be whole numbers`);
-  }
+  refuseSize(height, width);
   let total = 0;
   for (let i = 0; i < counts.length; i++) {
     const count = counts[i]!;
@@ -32,6 +30,19 @@ export function rleFromCounts(counts: ArrayLike<number>, height: number, width: 
     );
   }
   return { height, width, counts: Uint32Array.from(counts) };
+}
+
+/** Run lengths have 32 bits. */
+const MOST_PIXELS = 2 ** 32 - 1;
+
+/** @throws RangeError for a size that no mask can have */
+export function refuseSize(height: number, width: number): void {
+  if (!(Number.isInteger(height) && Number.isInteger(width) && height >= 0 && width >= 0)) {
+    throw new RangeError(`mask of ${height} x ${width}: height and width must be whole numbers`);
+  }
+  if (height * width > MOST_PIXELS) {
+    throw new RangeError(`mask of ${height} x ${width} has ${height * width} pixels; at most ${MOST_PIXELS} are read`);
+  }
 }
 
 /** Runs of a mask of bytes. @param mask [height * width] row-major; anything but 0 is inside */
@@ -106,9 +117,17 @@ export function rleBox({ height, width, counts }: Rle): [x: number, y: number, w
  * @throws RangeError when there is none, or their sizes differ
  */
 export function mergeRles(masks: readonly Rle[], how: "union" | "intersection" = "union"): Rle {
-  const [first, ...rest] = masks;
-  if (first === undefined) throw new RangeError("there is no mask to merge");
-  return rest.reduce((merged, mask) => mergeTwo(merged, mask, how === "intersection"), first);
+  if (masks.length === 0) throw new RangeError("there is no mask to merge");
+  let merged = masks;
+  // Two by two, so that no mask is walked through once for every other one.
+  while (merged.length > 1) {
+    const pairs = merged;
+    merged = Array.from({ length: Math.ceil(pairs.length / 2) }, (_, i) => {
+      const [a, b] = [pairs[2 * i]!, pairs[2 * i + 1]];
+      return b === undefined ? a : mergeTwo(a, b, how === "intersection");
+    });
+  }
+  return merged[0]!;
 }
 
 function mergeTwo(a: Rle, b: Rle, intersect: boolean): Rle {

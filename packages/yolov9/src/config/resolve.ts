@@ -2,13 +2,12 @@
  * From a YAML file and command-line flags to one checked configuration. Defaults come from the schema, then the file, then the flags.
  * A key that is not known or a value that is not allowed stops with a message that names the place, the key, the value and the remedy.
  */
-import { readFileSync } from "node:fs";
 import { closest } from "fastest-levenshtein";
-import { isMap, isScalar, LineCounter, parseDocument } from "yaml";
 import { z } from "zod";
 import { configFields, flagOf } from "./fields.js";
 import type { ConfigField, ConfigSchema } from "./fields.js";
 import { messageOf } from "../error-message.js";
+import { readYamlFile } from "../yaml-lines.js";
 
 /** A configuration that cannot be used; the message is meant for the user and needs no stack trace. */
 export class ConfigError extends Error {
@@ -42,7 +41,7 @@ interface Located {
 export function resolveConfig<S extends ConfigSchema>(schema: S, sources: ConfigSources): z.output<S> {
   const fields = configFields(schema);
   const located = new Map([
-    ...(sources.file === undefined ? [] : readYaml(sources.file, fields)),
+    ...(sources.file === undefined ? [] : readFileValues(sources.file, fields)),
     ...readFlags(sources.flags ?? {}, fields),
   ]);
   const { note } = sources;
@@ -101,7 +100,17 @@ function problem(key: string, fields: readonly ConfigField[], located: ReadonlyM
   if (field === undefined) return `configuration: ${key} is not valid`;
   if (found === undefined)
     return `${key} is missing: give ${field.flag}, or ${key} in a YAML file (${field.description})`;
-  return `${found.place}: ${nameAt(found.place, key)} is ${JSON.stringify(found.value)}, but must be ${field.allowed}`;
+  return `${found.place}: ${nameAt(found.place, key)} is ${shown(found.value)}, but must be ${field.allowed}`;
+}
+
+const SHOWN_CHARACTERS = 80;
+
+/** A value in a message. */
+function shown(value: unknown): string {
+  if (Array.isArray(value) && value.some((item) => typeof item === "object")) return "a list of lists or maps";
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return "a map";
+  const text = JSON.stringify(value);
+  return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
 }
 
 const COMMAND_LINE = "command line";
@@ -117,34 +126,27 @@ function readFlags(flags: Readonly<Record<string, unknown>>, fields: readonly Co
     .map(({ key }) => [key, { value: flags[key], place: COMMAND_LINE }]);
 }
 
-function readYaml(file: string, fields: readonly ConfigField[]): [string, Located][] {
-  const lines = new LineCounter();
-  const document = parseDocument(readText(file), { lineCounter: lines });
-  const [error] = document.errors;
-  if (error !== undefined) throw new ConfigError(`${file}: ${error.message}`);
-  if (document.contents === null) return [];
-  if (!isMap(document.contents))
-    throw new ConfigError(`${file}: expected keys and values (epochs: 100), found something else`);
-  const values = z.record(z.string(), z.unknown()).parse(document.toJS());
-  return document.contents.items.flatMap((pair): [string, Located][] => {
-    if (!isScalar(pair.key)) throw new ConfigError(`${file}: a key must be plain text, found ${String(pair.key)}`);
-    const key = String(pair.key.value);
-    const place = `${file}:${lines.linePos(pair.key.range[0]).line}`;
+function readFileValues(file: string, fields: readonly ConfigField[]): [string, Located][] {
+  const { value, lineOf } = readFile(file);
+  if (value === null) return [];
+  const values = z.record(z.string(), z.unknown()).safeParse(value);
+  if (!values.success) throw new ConfigError(`${file}: expected keys and values (epochs: 100), found something else`);
+  return Object.entries(values.data).flatMap(([key, entry]): [string, Located][] => {
+    const place = `${file}:${lineOf([key])}`;
     refuseUnknown(key, place, fields);
-    const value = values[key];
     // `name:` with nothing after it means the default, as if the line were not there.
-    if (value === null || value === undefined) return [];
+    if (entry === null || entry === undefined) return [];
     // `device: 0` is text that YAML takes for a number.
     const isText = fields.find((field) => field.key === key)?.kind === "string";
-    return [[key, { value: isText && typeof value === "number" ? String(value) : value, place }]];
+    return [[key, { value: isText && typeof entry === "number" ? String(entry) : entry, place }]];
   });
 }
 
-function readText(file: string): string {
+function readFile(file: string): ReturnType<typeof readYamlFile> {
   try {
-    return readFileSync(file, "utf8");
+    return readYamlFile(file);
   } catch (error) {
-    throw new ConfigError(`${file}: cannot be read (${messageOf(error)})`);
+    throw new ConfigError(messageOf(error));
   }
 }
 

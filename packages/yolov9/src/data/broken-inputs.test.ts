@@ -112,8 +112,8 @@ const KINDS: readonly Kind[] = [
 
   // Descriptions
   { name: "a missing folder", files: { "data.yaml": "train: pictures\nnames: [cell]\n" }, refused: /data\.yaml: train names "pictures", but .* does not exist/ },
-  { name: "a YAML bomb", files: { "data.yaml": YAML_BOMB }, refused: /data\.yaml: not a YAML file: Excessive alias count/ },
-  { name: "broken YAML", files: { "data.yaml": "train: [images\nnames: {" }, refused: /data\.yaml: not a YAML file: [\s\S]*line \d/ },
+  { name: "a YAML bomb", files: { "data.yaml": YAML_BOMB }, refused: /data\.yaml: has more than 500000 values, aliases repeated|Excessive alias/ },
+  { name: "broken YAML", files: { "data.yaml": "train: [images\nnames: {" }, refused: /data\.yaml:\d: not a YAML file: / },
   { name: "an empty description", files: { "data.yaml": "" } },
   { name: "a description of the wrong types", files: { "data.yaml": "train: 5\nnames: cell\n" }, refused: /data\.yaml: [\s\S]*train[\s\S]*names/ },
   { name: "a pipe instead of a description", files: { "data.yaml": "x" }, setUp: (root) => { rmSync(join(root, "data.yaml")); pipe("data.yaml")(root); }, refused: /data\.yaml: is neither a file/ },

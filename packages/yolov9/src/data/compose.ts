@@ -4,7 +4,16 @@
  */
 
 import type { ClassSelection } from "./description.js";
-import { DatasetError, SPLIT_NAMES, type Dataset, type Problem, type Sample, type SplitName } from "./sample.js";
+import {
+  indicesOf,
+  namesInMessage,
+  DatasetError,
+  SPLIT_NAMES,
+  type Dataset,
+  type Problem,
+  type Sample,
+  type SplitName,
+} from "./sample.js";
 
 type Splits = Partial<Record<SplitName, readonly Sample[]>>;
 
@@ -19,7 +28,7 @@ export function selectClasses(dataset: Dataset, selection: ClassSelection, sourc
     for (const name of from) {
       const known = names.indexOf(name);
       if (known < 0) {
-        throw new DatasetError(`${source}: classes names "${name}", but the data set has ${names.join(", ")}`);
+        throw new DatasetError(`${source}: classes names "${name}", but the data set has ${namesInMessage(names)}`);
       }
       target[known] = index;
     }
@@ -62,14 +71,17 @@ export interface WeightedDataset {
  */
 export function concatenate(parts: readonly WeightedDataset[], root: string, names?: readonly string[]): Dataset {
   const all = names ?? [...new Set(parts.flatMap(({ dataset }) => dataset.names))];
+  const indices = indicesOf(all);
   const least = Math.min(...parts.map(({ weight }) => weight));
   const ids = new IdKeeper();
   const splits: Partial<Record<SplitName, Sample[]>> = {};
   for (const { dataset, weight } of parts) {
-    const target = Int32Array.from(dataset.names, (name) => all.indexOf(name));
+    const target = Int32Array.from(dataset.names, (name) => indices.get(name) ?? -1);
     for (const split of SPLIT_NAMES) {
       const samples = dataset.splits[split]?.map((sample) => ids.unique(relabel(sample, target)));
-      if (samples) (splits[split] ??= []).push(...(split === "train" ? repeated(samples, weight / least) : samples));
+      if (!samples) continue;
+      const wanted = split === "train" ? repeated(samples, weight / least) : samples;
+      splits[split] = [...(splits[split] ?? []), ...wanted];
     }
   }
   const keypoints = commonKeypoints(parts);
@@ -106,8 +118,16 @@ class IdKeeper {
   }
 }
 
+/** More than the largest public sets have. */
+const MOST_SAMPLES = 20_000_000;
+
 /** Each sample floor(times) times, and evenly chosen ones once more, so that the total is `times` times as many. */
 function repeated(samples: readonly Sample[], times: number): Sample[] {
+  if (samples.length * times > MOST_SAMPLES) {
+    throw new DatasetError(
+      `weights that differ by ${times} make ${Math.round(samples.length * times)} training images of ${samples.length}; at most ${MOST_SAMPLES} are dealt with`,
+    );
+  }
   return samples.flatMap((sample, index) => {
     const count = Math.round((index + 1) * times) - Math.round(index * times);
     return Array.from({ length: Math.max(count, 1) }, () => sample);

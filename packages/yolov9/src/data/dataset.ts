@@ -9,6 +9,7 @@ import { basename, dirname, extname, join, resolve } from "node:path";
 import { cacheFolder } from "./cache-folder.js";
 import { asSingleClass, concatenate, selectClasses } from "./compose.js";
 import {
+  MOST_PARTS,
   readDescription,
   type ClassSelection,
   type DatasetPart,
@@ -54,18 +55,29 @@ export interface OpenOptions {
  * @throws DatasetError when the path, format or a whole split is unusable
  */
 export async function openDataset(path: string, options: OpenOptions = {}): Promise<Dataset> {
-  const opened = await openPath(resolve(path), options, []);
+  const opened = await openPath(resolve(path), options, { sources: [], tally: { parts: 0 } });
   const selected = options.classes ? selectClasses(opened, options.classes, path) : opened;
   return options.singleClass ? asSingleClass(selected) : selected;
 }
 
-async function openPath(path: string, options: OpenOptions, above: readonly string[]): Promise<Dataset> {
+/** What a data set is a part of. */
+interface Above {
+  /** Description files, from the outermost one. */
+  readonly sources: readonly string[];
+  /** Counted over all of them. */
+  readonly tally: { parts: number };
+}
+
+async function openPath(path: string, options: OpenOptions, above: Above): Promise<Dataset> {
   const { format, description, classes, singleClass, parts } = await describe(path);
-  if (above.includes(description.source)) {
+  if (above.sources.includes(description.source)) {
     throw new DatasetError(`${description.source}: a data set cannot be a part of itself`);
   }
   const dataset = parts
-    ? await openParts(parts, description, options, [...above, description.source])
+    ? await openParts(parts, description, options, {
+        ...above,
+        sources: [...above.sources, description.source],
+      })
     : await openOne(format, description, options);
   const selected = classes ? selectClasses(dataset, classes, description.source) : dataset;
   return singleClass ? asSingleClass(selected) : selected;
@@ -75,10 +87,13 @@ async function openParts(
   parts: readonly DatasetPart[],
   { source, root, names }: Description,
   options: OpenOptions,
-  above: readonly string[],
+  above: Above,
 ): Promise<Dataset> {
   const opened = [];
   for (const { path, weight, classes } of parts) {
+    if (++above.tally.parts > MOST_PARTS) {
+      throw new DatasetError(`${source}: more than ${MOST_PARTS} data sets are put together, parts of parts included`);
+    }
     const dataset = await openPath(path, options, above);
     opened.push({ weight, dataset: classes ? selectClasses(dataset, classes, source) : dataset });
   }

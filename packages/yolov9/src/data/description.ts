@@ -6,18 +6,20 @@
 import { readFile, stat } from "node:fs/promises";
 import { dirname, resolve } from "node:path";
 
-import { parse, stringify } from "yaml";
+import { stringify } from "yaml";
 import { z } from "zod";
 
 import { flipOfNames, isMirrorOrder } from "./keypoints.js";
 import { DatasetError, type KeypointSet, type SplitName } from "./sample.js";
+import { MOST_CLASSES } from "../class-limit.js";
 import { messageOf } from "../error-message.js";
 import { issueLines } from "../issue-text.js";
+import { readYaml } from "../yaml-lines.js";
 
 const paths = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).nullish();
 
 const namesSchema = z.union([
-  z.array(z.coerce.string()).min(1),
+  z.array(z.coerce.string()).min(1).max(MOST_CLASSES),
   z.record(z.string().regex(/^\d+$/, "class numbers are whole and not negative"), z.coerce.string()),
 ]);
 
@@ -31,10 +33,13 @@ const partSchema = z.union([
   z.string().min(1),
   z.strictObject({
     data: z.string().min(1),
-    weight: z.number().positive().max(1000).default(1),
+    weight: z.number().min(0.001).max(1000).default(1),
     classes: selectionSchema.optional(),
   }),
 ]);
+
+/** Data sets that one file may put together, and those that all parts of a data set may be made of. */
+export const MOST_PARTS = 100;
 
 const descriptionSchema = z.looseObject({
   format: z.enum(["yolo", "voc", "coco", "csv"]).default("yolo"),
@@ -56,7 +61,7 @@ const descriptionSchema = z.looseObject({
   category_ids: z.array(z.int()).nullish(),
   classes: selectionSchema.nullish(),
   single_class: z.boolean().nullish(),
-  datasets: z.array(partSchema).min(1).nullish(),
+  datasets: z.array(partSchema).min(1).max(MOST_PARTS).nullish(),
 });
 
 /** Which classes are kept: wanted names in order, each with the names that it is made of. */
@@ -102,7 +107,7 @@ const MOST_BYTES = 16 * 2 ** 20;
  * @throws DatasetError naming the file, the key and what is wrong with it
  */
 export async function readDescription(file: string): Promise<DescriptionFile> {
-  const content = (await readYaml(file)) ?? {};
+  const content = (await readValue(file)) ?? {};
   const result = descriptionSchema.safeParse(content);
   if (!result.success) {
     throw new DatasetError(
@@ -142,16 +147,15 @@ export async function readDescription(file: string): Promise<DescriptionFile> {
   };
 }
 
-async function readYaml(file: string): Promise<unknown> {
+async function readValue(file: string): Promise<unknown> {
   const found = await stat(file);
   if (!found.isFile()) throw new DatasetError(`${file}: is neither a file nor a folder that can be read`);
   if (found.size > MOST_BYTES) throw new DatasetError(`${file}: has ${found.size} bytes; no description is so long`);
   const text = await readFile(file, "utf8");
   try {
-    // Aliases that multiply beyond the parser's limit are refused by it.
-    return parse(text.replace(/^\uFEFF/, ""));
+    return readYaml(text, file).value;
   } catch (error) {
-    throw new DatasetError(`${file}: not a YAML file: ${messageOf(error)}`);
+    throw new DatasetError(messageOf(error));
   }
 }
 

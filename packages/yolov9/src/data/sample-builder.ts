@@ -122,7 +122,7 @@ export function clipped([x1, y1, x2, y2]: Box, { width, height }: { width: numbe
 
 /** Points of all rows in one array; rows without points, and points that a row has fewer of, are unlabelled. */
 function joinKeypoints(rows: readonly BoxRow[]): Float32Array {
-  const stride = Math.max(...rows.map((row) => row.keypoints?.length ?? 0));
+  const stride = rows.reduce((most, row) => Math.max(most, row.keypoints?.length ?? 0), 0);
   const joined = new Float32Array(rows.length * stride);
   rows.forEach((row, index) => row.keypoints && joined.set(row.keypoints, index * stride));
   return joined;

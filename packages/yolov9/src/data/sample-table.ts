@@ -46,7 +46,7 @@ export function packSamples(samples: readonly Sample[]): SampleTable {
       if (sample.crowd[row] !== 0) continue;
       boxes.push(...sample.boxes.subarray(row * 4, row * 4 + 4));
       classes.push(sample.classes[row]!);
-      rings.push(...(sample.polygons?.[row] ?? []));
+      for (const ring of sample.polygons?.[row] ?? []) rings.push(ring);
       ringStart.push(rings.length);
       keypoints.push(keypointsOfRow(sample, row, keypointCount));
     }

@@ -140,6 +140,19 @@ export function boxOf({ boxes }: Pick<Sample, "boxes">, row: number): Box {
   return [boxes[row * 4]!, boxes[row * 4 + 1]!, boxes[row * 4 + 2]!, boxes[row * 4 + 3]!];
 }
 
+/** Class indices by name; of a name that stands twice the first one counts. */
+export function indicesOf(names: readonly string[]): ReadonlyMap<string, number> {
+  const indices = new Map<string, number>();
+  for (const [index, name] of names.entries()) if (!indices.has(name)) indices.set(name, index);
+  return indices;
+}
+
+/** Names in a message: the first ones, and how many there are. */
+export function namesInMessage(names: readonly string[], most = 20): string {
+  const shown = names.slice(0, most).map((name) => quoted(name).slice(1, -1));
+  return names.length > most ? `${shown.join(", ")} … ${names.length} in all` : shown.join(", ");
+}
+
 /** Text of a data file in a message: short, in one line, without characters that would move a terminal's cursor. */
 export function quoted(text: string, most = 40): string {
   const plain = printable(text);

@@ -2,11 +2,14 @@
  * A detection model that runs: the rows of a model file as modules, their order of execution, and the decoding of raw outputs into
  * boxes. It knows nothing of losses, published names or export.
  */
-import { Module, checkpointActivations, decodeLevels, scope, type DType, type Tensor } from "@yolov9/torch";
+import { Module, checkpointActivations, decodeLevels, scope, shapesOnly, type DType, type Tensor } from "@yolov9/torch";
+import { MOST_CLASSES } from "../class-limit.js";
+import { messageOf } from "../error-message.js";
 import { AnchorCache } from "./anchors.js";
 import type { Activation } from "./activation.js";
+import { withinBudget } from "./blocks/budget.js";
 import type { FeatureBlock, Head, MultiFeatureBlock } from "./blocks/registry.js";
-import { planModel } from "./plan.js";
+import { planModel, rowError, type ModelPlan, type PlannedRow } from "./plan.js";
 import { IMAGE, type ModelSpec, type SectionName } from "./spec.js";
 
 export interface BuildOptions {
@@ -193,22 +196,47 @@ export function buildModel(spec: ModelSpec, options: BuildOptions = {}): Detecti
     throw new Error(`${names.length} class names were given for ${complete.classCount} classes`);
   }
   const plan = planModel(complete);
-  const steps = plan.rows.map((planned): Step => {
-    const { row, section } = planned;
-    const common = { name: row.name, section, from: row.from };
-    if (planned.kind === "feature") return { ...common, kind: "feature", block: planned.build(complete) };
-    if (planned.kind === "features") return { ...common, kind: "features", block: planned.build(complete) };
-    const head = planned.build(complete);
-    head.initialiseBiases(plan.strides);
-    return { ...common, kind: "head", head };
-  });
-  return new DetectionModel(complete, names, plan.strides, steps);
+  refuseImpossible(complete, plan);
+  return new DetectionModel(
+    complete,
+    names,
+    plan.strides,
+    plan.rows.map((planned) => buildStep(planned, complete, plan.strides)),
+  );
+}
+
+function buildStep(planned: PlannedRow, spec: ModelSpec, strides: readonly number[]): Step {
+  const { row, section } = planned;
+  const common = { name: row.name, section, from: row.from };
+  if (planned.kind === "feature") return { ...common, kind: "feature", block: planned.build(spec) };
+  if (planned.kind === "features") return { ...common, kind: "features", block: planned.build(spec) };
+  const head = planned.build(spec);
+  head.initialiseBiases(strides);
+  return { ...common, kind: "head", head };
+}
+
+/** Makes the model of shapes alone first, so that one of absurd size or impossible widths is refused before it takes memory. */
+function refuseImpossible(spec: ModelSpec, { rows, strides }: ModelPlan): void {
+  const make = (planned: PlannedRow): Module => {
+    try {
+      const step = buildStep(planned, spec, strides);
+      return step.kind === "head" ? step.head : step.block;
+    } catch (error) {
+      if (error instanceof TypeError) throw error;
+      throw rowError(spec, planned.row, messageOf(error));
+    }
+  };
+  const made = shapesOnly(() => withinBudget(() => rows.map(make)));
+  for (const module of made) module.dispose();
 }
 
 /** The spec with the options written into it, so that it alone rebuilds the model. */
 function specialise(spec: ModelSpec, options: BuildOptions): ModelSpec {
   const { activation = spec.activation } = options;
   const classCount = options.classCount ?? options.names?.length ?? spec.classCount;
+  if (!(Number.isInteger(classCount) && classCount >= 1 && classCount <= MOST_CLASSES)) {
+    throw new Error(`${spec.name}: a model has 1 to ${MOST_CLASSES} classes, not ${classCount}`);
+  }
   return { ...spec, activation, classCount };
 }
 

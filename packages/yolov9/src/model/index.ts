@@ -1,7 +1,7 @@
 // Models: what a model file says, the module tree made from it, published names, the deploy form, and its size.
 
 // model files
-export { loadModelSpec, parseModelSpec } from "./file/spec-file.js";
+export { loadModelSpec, parseModelSpec, parseStoredSpec } from "./file/spec-file.js";
 export { modelNames, variantNames } from "./file/zoo.js";
 export { withoutAuxiliary, type ModelSpec, type Row, type SectionName } from "./spec.js";
 export { withAuxiliary } from "./auxiliary/with-auxiliary.js";
@@ -38,3 +38,4 @@ export { profile, type ModelProfile, type RowProfile } from "./profile.js";
 
 // weights
 export { loadOfficialStateDict, officialStateDict, publishedIndices, StateDictMismatch } from "./official-names.js";
+export { restoreModel } from "./restore-model.js";

@@ -13,6 +13,8 @@ import {
   type Head,
   type MultiFeatureBlock,
 } from "./blocks/registry.js";
+import { withinBudget } from "./blocks/budget.js";
+import { MOST_CHANNELS } from "./blocks/options.js";
 import { didYouMean } from "./did-you-mean.js";
 import { IMAGE, SECTIONS, blockOptions, originOf, type ModelSpec, type Row, type SectionName } from "./spec.js";
 
@@ -53,8 +55,15 @@ export interface ModelPlan {
   readonly strides: readonly number[];
 }
 
-/** @throws Error naming row, place and remedy when the rows do not fit together */
+/** Of an input size, which must be a multiple of every stride. */
+const LARGEST_STRIDE = 1024;
+
+/** @throws Error naming row, place and remedy when the rows do not fit together or ask for too much */
 export function planModel(spec: ModelSpec): ModelPlan {
+  return withinBudget(() => plannedModel(spec));
+}
+
+function plannedModel(spec: ModelSpec): ModelPlan {
   const rows: PlannedRow[] = [];
   for (const section of SECTIONS) {
     for (const row of spec[section]) {
@@ -75,7 +84,19 @@ function planRow(row: Row, section: SectionName, earlier: readonly PlannedRow[])
   if (earlier.some((other) => other.row.name === row.name)) throw new BlockError("a row of this name exists already");
   const inputs = row.from.map((name) => inputFeature(name, section, earlier));
   const bound: BoundBlock = findBlock(row.block).bind(inputs, blockOptions(row));
+  if (bound.kind !== "head") for (const output of outputsOf(bound)) refuseLarge(output);
   return { ...bound, row, section, inputs };
+}
+
+function outputsOf(bound: Exclude<BoundBlock, { kind: "head" }>): readonly Feature[] {
+  return bound.kind === "feature" ? [bound.output] : bound.outputs;
+}
+
+function refuseLarge({ channels, stride }: Feature): void {
+  if (channels > MOST_CHANNELS)
+    throw new BlockError(`its output has ${channels} channels, but may have at most ${MOST_CHANNELS}`);
+  if (stride > LARGEST_STRIDE)
+    throw new BlockError(`its output has stride ${stride}, but may have at most ${LARGEST_STRIDE}`);
 }
 
 function inputFeature(name: string, section: SectionName, earlier: readonly PlannedRow[]): Feature {
@@ -146,6 +167,7 @@ function withHeads(spec: ModelSpec, rows: readonly PlannedRow[]): ModelPlan {
   return { rows, lead, auxiliaries, strides };
 }
 
-function rowError(spec: ModelSpec, row: Row, message: string): Error {
+/** What is wrong with a row, with its place. */
+export function rowError(spec: ModelSpec, row: Row, message: string): Error {
   return new Error(`${originOf(row, spec)}: row "${row.name}": ${message}`);
 }

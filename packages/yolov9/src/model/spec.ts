@@ -4,6 +4,8 @@
  * `spec-file.ts`; what flows between the rows is `plan.ts`.
  */
 import { z } from "zod";
+import { MOST_CLASSES } from "../class-limit.js";
+import { atMost } from "./at-most.js";
 import { activationSchema, type Activation } from "./activation.js";
 import { GUIDANCES, type Guidance } from "./guidance.js";
 
@@ -59,12 +61,16 @@ export const HEADER_DEFAULTS = {
   publishedOrder: BODY_SECTIONS,
 } as const satisfies Partial<ModelSpec>;
 
+const LONGEST_NAME = 200;
+/** Bins of a distribution reach as many cells far; no picture has more cells. */
+const MOST_BINS = 256;
+
 export const headerSchema = z.object({
-  name: z.string().min(1),
+  name: z.string().min(1).max(LONGEST_NAME),
   description: z.string(),
-  classCount: z.int().positive(),
+  classCount: z.int().positive().max(MOST_CLASSES, atMost(MOST_CLASSES)),
   activation: activationSchema,
-  regMax: z.int().min(2),
+  regMax: z.int().min(2).max(MOST_BINS, atMost(MOST_BINS)),
   objectness: z.boolean(),
   guidance: z.enum(GUIDANCES),
   auxiliaryWeight: z.number().min(0),
@@ -72,13 +78,23 @@ export const headerSchema = z.object({
 });
 
 /** Names become property paths of the weights (`backbone.stem1.conv.weight`), so they hold no dots and start with a letter. */
-const rowNameSchema = z.string().regex(/^[A-Za-z][A-Za-z0-9_]*$/, "must be a letter followed by letters, digits or _");
+const rowNameSchema = z
+  .string()
+  .max(LONGEST_NAME)
+  .regex(/^[A-Za-z][A-Za-z0-9_]*$/, "must be a letter followed by letters, digits or _");
+
+const MOST_INPUTS = 100;
+const LONGEST_INPUT = LONGEST_NAME + 10;
+const inputName = z.string().max(LONGEST_INPUT);
 
 export const rowSchema = z.looseObject({
   name: rowNameSchema,
-  from: z.union([z.string(), z.array(z.string()).min(1)]).optional(),
-  block: z.string(),
+  from: z.union([inputName, z.array(inputName).min(1).max(MOST_INPUTS)]).optional(),
+  block: z.string().max(LONGEST_NAME),
 });
+
+/** Rows of one section. The largest published model has 43 in all. */
+export const MOST_ROWS = 1000;
 
 const origins = new WeakMap<Row, string>();
 

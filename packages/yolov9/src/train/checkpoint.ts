@@ -8,7 +8,7 @@ import { DamagedFileError, loadSafetensors, readSafetensorsHeader, saveSafetenso
 import type { Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import { ConfigError, parseConfig, TrainConfig } from "../config/index.js";
-import { buildModel, parseModelSpec } from "../model/index.js";
+import { parseStoredSpec, restoreModel } from "../model/index.js";
 import type { DetectionModel, ModelSpec } from "../model/index.js";
 import { writeWhole } from "@yolov9/torch/whole-file";
 import { EpochResult } from "./results.js";
@@ -122,7 +122,7 @@ function stateOf(metadata: Readonly<Record<string, string>>, checked: boolean, p
     throw new Error(`${path}: the checkpoint is damaged: ${problem}`);
   }
   const { config, spec, ...rest } = stored.data;
-  return { ...rest, config: parseConfig(TrainConfig, config, path), spec: parseModelSpec(spec, path) };
+  return { ...rest, config: parseConfig(TrainConfig, config, path), spec: parseStoredSpec(spec, path) };
 }
 
 /** The configuration of the run that a path's checkpoint is of; undefined for paths that `loadCheckpoint` cannot take. */
@@ -169,8 +169,7 @@ export function loadCheckpoint(path: string, options: { readonly weights?: "ema"
     if (weights.size === 0) {
       throw new Error(`${checkpoint.path}: holds the averaged weights only; take those, or last${SUFFIX}`);
     }
-    const model = buildModel(state.spec, { names: state.names });
-    model.loadStateDict(weights);
+    const model = restoreModel(checkpoint.path, state, weights);
     const { names, spec, config, epoch } = state;
     return { model: model.eval(), names, spec, config, epoch, state, path: checkpoint.path };
   } finally {

@@ -5,7 +5,7 @@
 import { loadSafetensors, readSafetensorsHeader, saveSafetensors } from "@yolov9/torch";
 import { existsSync, statSync } from "node:fs";
 import { z } from "zod";
-import { buildModel, fuse, parseModelSpec, type DetectionModel } from "../model/index.js";
+import { parseStoredSpec, restoreModel, type DetectionModel } from "../model/index.js";
 import { issueLines } from "../issue-text.js";
 
 const FORMAT = "yolov9-model-1";
@@ -42,10 +42,8 @@ export function readModelFile(path: string): { model: DetectionModel; imageSize:
   const { tensors, metadata } = loadSafetensors(path);
   try {
     const { spec, names, fused, imageSize, source } = parseStored(metadata[METADATA_KEY], path);
-    const model = buildModel(parseModelSpec(spec, path), { names });
-    if (fused) fuse(model);
-    model.loadStateDict(tensors);
-    return { model: model.eval(), imageSize, source };
+    const stored = parseStoredSpec(spec, path);
+    return { model: restoreModel(path, { spec: stored, names, fused }, tensors).eval(), imageSize, source };
   } finally {
     for (const tensor of tensors.values()) tensor.dispose();
   }

@@ -33,10 +33,13 @@ const imageSchema = z.object({
   height: z.number().positive().optional(),
 });
 
+/** Every object takes room for all points of its category. */
+const MOST_KEYPOINTS = 1000;
+
 const categorySchema = z.object({
   id: z.number().int(),
   name: z.string(),
-  keypoints: z.array(z.string()).optional(),
+  keypoints: z.array(z.string()).max(MOST_KEYPOINTS).optional(),
 });
 
 const fileSchema = z.object({
@@ -87,7 +90,7 @@ export function rounded(value: number): number {
   return Number(value.toFixed(DECIMALS));
 }
 
-const repairable = z.looseObject({ annotations: z.array(z.looseObject({})) });
+const repairable = z.looseObject({ annotations: z.array(z.unknown()) });
 
 /** The text with some annotations changed or dropped, and everything else as it was. */
 export function repairCoco(text: string, edits: readonly RowEdit[]): string {
@@ -98,7 +101,7 @@ export function repairCoco(text: string, edits: readonly RowEdit[]): string {
     if (change === undefined) return [annotation];
     if (change === "drop") return [];
     const [x1, y1, x2, y2] = change.box;
-    return [{ ...annotation, bbox: [x1, y1, x2 - x1, y2 - y1].map(rounded) }];
+    return [{ ...z.looseObject({}).parse(annotation), bbox: [x1, y1, x2 - x1, y2 - y1].map(rounded) }];
   });
   const indent = /^\s*[{[]\s*\n(\s+)/.exec(text)?.[1];
   return `${JSON.stringify({ ...content, annotations }, undefined, indent)}\n`;

@@ -13,7 +13,15 @@ import type { FileAccess } from "../file-access.js";
 import { isImageFile } from "../image-files.js";
 import { flipOfNames } from "../keypoints.js";
 import { SampleBuilder, type RowIssue } from "../sample-builder.js";
-import { DatasetError, SPLIT_NAMES, type KeypointSet, type Problem, type Sample, type SplitName } from "../sample.js";
+import {
+  namesInMessage,
+  DatasetError,
+  SPLIT_NAMES,
+  type KeypointSet,
+  type Problem,
+  type Sample,
+  type SplitName,
+} from "../sample.js";
 import { toRow } from "./coco-annotation.js";
 import { annotationSchema, cocoId, readCocoFile, repairCoco, type CocoImage, type ReadCocoFile } from "./coco-file.js";
 import { writeCoco } from "./coco-writer.js";
@@ -46,7 +54,8 @@ export const coco: DatasetFormat = {
     for (const entry of read) {
       if (!context.splits.includes(entry.split)) continue;
       const folder = await imageFolder(entry, description, context.files);
-      (samples[entry.split] ??= []).push(...(await readSamples(entry, folder, categories, context)));
+      const more = await readSamples(entry, folder, categories, context);
+      samples[entry.split] = [...(samples[entry.split] ?? []), ...more];
     }
     const { names, categoryIds, keypoints } = categories;
     const common = { format: "coco", root: description.root, names, categoryIds, splits: samples };
@@ -112,8 +121,10 @@ function orderCategories(files: readonly SplitFile[], { names: wanted, source }:
 function categoryNamed(name: string, categories: readonly [number, string][], source: string): [number, string] {
   const found = categories.find(([, other]) => other === name);
   if (found) return found;
-  const known = categories.map(([, other]) => other).join(", ");
-  throw new DatasetError(`${source}: names lists "${name}", which no annotation file has as category (${known})`);
+  const known = categories.map(([, other]) => other);
+  throw new DatasetError(
+    `${source}: names lists "${name}", which no annotation file has as category (${namesInMessage(known)})`,
+  );
 }
 
 /** annotations/instances_val2017.json → val2017/, images/val2017/ … whichever holds the file's first image. */

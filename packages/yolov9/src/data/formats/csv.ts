@@ -15,6 +15,8 @@ import { SampleBuilder, type RowIssue } from "../sample-builder.js";
 import {
   boxOf,
   DatasetError,
+  indicesOf,
+  namesInMessage,
   quoted,
   SPLIT_NAMES,
   type Box,
@@ -237,10 +239,11 @@ async function readSamples(
   const paths: string[] = [];
   for (const [row] of images) paths.push(await locateImage(row!, description, context.files));
   const sizes = await context.files.imageSizes(paths, context.problems);
+  const indices = indicesOf(names);
   const fractions = (description.units ?? guessUnits(rows)) === "fraction";
   return images.flatMap((list, index) => {
     const size = sizes[index];
-    return size ? [toSample(list, paths[index]!, size, names, fractions, context)] : [];
+    return size ? [toSample(list, paths[index]!, size, indices, fractions, context)] : [];
   });
 }
 
@@ -272,7 +275,7 @@ function toSample(
   rows: readonly Row[],
   path: string,
   size: ImageSize,
-  names: readonly string[],
+  indices: ReadonlyMap<string, number>,
   fractions: boolean,
   { problems, remarks, faithful, thorough }: ReadContext,
 ): Sample {
@@ -284,13 +287,16 @@ function toSample(
       void problems.push(rowProblem(place, { kind, reason }, "; row skipped"));
     if (row.className === "" && row.values.every((value) => value === "")) continue;
     const box = boxFrom(row, size, fractions);
-    const classIndex = names.indexOf(row.className);
+    const classIndex = indices.get(row.className);
     const said = `${row.width} x ${row.height}`;
     if (row.width !== "" && said !== `${size.width} x ${size.height}`) {
       refuse("image-size-differs", `says ${said} px but the image has ${size.width} x ${size.height}`);
     } else if (typeof box === "string") refuse("row-malformed", box);
-    else if (classIndex < 0) {
-      refuse("class-unknown", `class ${quoted(row.className)} is none of the dataset's names (${names.join(", ")})`);
+    else if (classIndex === undefined) {
+      refuse(
+        "class-unknown",
+        `class ${quoted(row.className)} is none of the dataset's names (${namesInMessage([...indices.keys()])})`,
+      );
     } else {
       const { refused, remark } = builder.add({
         box,

@@ -21,7 +21,7 @@ export function elementLines(text: string, key: string): number[] {
       if (depth === 2 && topKey === key && startsElement(text, at)) lines.push(line);
       depth++;
     } else if (character === "}" || character === "]") depth--;
-    else if (depth === 2 && topKey === key && startsElement(text, at) && !/[\s,:]/.test(character)) lines.push(line);
+    else if (depth === 2 && topKey === key && !/[\s,:]/.test(character) && startsElement(text, at)) lines.push(line);
   }
   return lines;
 }

@@ -136,7 +136,7 @@ export const DECIMALS = 3;
 export function repairVoc(text: string, edits: readonly RowEdit[]): string {
   const changes = new Map(edits.map(({ row, change }) => [row, change]));
   let row = -1;
-  return text.replace(/[ \t]*<object[\s>][\s\S]*?<\/object>[ \t]*(\r?\n)?/g, (object) => {
+  return text.replace(/(?<![ \t])[ \t]*<object[\s>][\s\S]*?<\/object>[ \t]*(\r?\n)?/g, (object) => {
     const change = changes.get(++row);
     if (change === undefined) return object;
     if (change === "drop") return "";

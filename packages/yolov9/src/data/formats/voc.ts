@@ -10,7 +10,16 @@ import type { Description } from "../description.js";
 import type { FileAccess } from "../file-access.js";
 import { isImageFile, mapBounded, type ImageSize } from "../image-files.js";
 import { SampleBuilder } from "../sample-builder.js";
-import { DatasetError, quoted, SPLIT_NAMES, type ProblemKind, type Sample, type SplitName } from "../sample.js";
+import {
+  DatasetError,
+  indicesOf,
+  namesInMessage,
+  quoted,
+  SPLIT_NAMES,
+  type ProblemKind,
+  type Sample,
+  type SplitName,
+} from "../sample.js";
 import { rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
 import { linesOf } from "./lines.js";
 import { readAnnotation, repairVoc, toRow, type Annotation } from "./voc-annotation.js";
@@ -149,10 +158,11 @@ async function readSamples(
   }
   const paths = usable.map(({ path }) => path);
   const sizes = await context.files.imageSizes(paths, context.problems);
+  const indices = indicesOf(names);
   const samples: Sample[] = [];
   for (const [index, { annotation, path }] of usable.entries()) {
     const size = sizes[index];
-    const sample = size && toSample(annotation, path, size, names, context);
+    const sample = size && toSample(annotation, path, size, indices, context);
     if (sample) samples.push(sample);
   }
   return samples;
@@ -169,7 +179,7 @@ function toSample(
   { stem, file, objects, size: said }: Annotation,
   path: string,
   size: ImageSize,
-  names: readonly string[],
+  indices: ReadonlyMap<string, number>,
   { faithful, thorough, problems, remarks }: ReadContext,
 ): Sample | undefined {
   if (said && (said.width !== size.width || said.height !== size.height)) {
@@ -186,9 +196,12 @@ function toSample(
       refuse("row-malformed", content);
       continue;
     }
-    const classIndex = names.indexOf(content.name);
-    if (classIndex < 0) {
-      refuse("class-unknown", `class ${quoted(content.name)} is none of the dataset's names (${names.join(", ")})`);
+    const classIndex = indices.get(content.name);
+    if (classIndex === undefined) {
+      refuse(
+        "class-unknown",
+        `class ${quoted(content.name)} is none of the dataset's names (${namesInMessage([...indices.keys()])})`,
+      );
       continue;
     }
     const { refused, remark } = builder.add({

@@ -31,6 +31,9 @@ const PASSAGES = [
   ["<?", "?>"],
 ] as const;
 
+/** The parser calls itself for each; annotations have five. */
+const DEEPEST_NESTING = 100;
+
 /** The first tag that does not fit those before it. @returns its 1-based line and what is wrong, or undefined when all match */
 export function unbalancedTag(text: string): { line: number; reason: string } | undefined {
   const open: string[] = [];
@@ -46,6 +49,7 @@ export function unbalancedTag(text: string): { line: number; reason: string } | 
       if (name === "" || tag.includes("<")) return wrong(at, `${quoted(`<${tag}>`)} is no tag`);
       if (!tag.startsWith("/")) {
         if (!tag.endsWith("/")) open.push(name);
+        if (open.length > DEEPEST_NESTING) return wrong(at, `more than ${DEEPEST_NESTING} elements lie in each other`);
       } else if (open.pop() !== name) return wrong(at, `</${name}> closes what is not open`);
     }
     at = text.indexOf("<", end);

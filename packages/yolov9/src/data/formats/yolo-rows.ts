@@ -3,6 +3,7 @@
  * all as fractions of the image. Which of them is decided per row, by the number of its values.
  */
 
+import { MOST_CLASSES } from "../../class-limit.js";
 import type { ImageSize } from "../image-files.js";
 import type { BoxRow, RowIssue } from "../sample-builder.js";
 import { quoted, type Box, type KeypointSet } from "../sample.js";
@@ -23,8 +24,8 @@ export function parseRow(line: string, size: ImageSize, keypoints?: RowKeypoints
   const bad = tokens.find((token) => !DECIMAL.test(token));
   if (bad !== undefined) return malformed(`${quoted(bad)} is not a number`);
   const [classIndex, ...values] = tokens.map(Number) as [number, ...number[]];
-  if (!Number.isInteger(classIndex) || classIndex < 0 || classIndex > 0x7fffffff) {
-    return malformed(`class "${tokens[0]!}" is not a whole number from 0 on`);
+  if (!Number.isInteger(classIndex) || classIndex < 0 || classIndex >= MOST_CLASSES) {
+    return malformed(`class ${quoted(tokens[0]!)} is not a whole number from 0 to ${MOST_CLASSES - 1}`);
   }
   const points = keypoints && values.length === 4 + keypoints.count * keypoints.dimensions;
   const outside = (points ? values.slice(0, 4) : values).find((value) => value < 0 || value > 1 + ROUNDING);
@@ -56,9 +57,21 @@ function boxFromFractions(values: readonly number[], { width, height }: ImageSiz
 
 function polygonRow(classIndex: number, values: readonly number[], { width, height }: ImageSize): BoxRow {
   const ring = Float32Array.from(values, (value, i) => value * (i % 2 === 0 ? width : height));
-  const xs = ring.filter((_, i) => i % 2 === 0);
-  const ys = ring.filter((_, i) => i % 2 === 1);
-  return { classIndex, box: [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)], rings: [ring] };
+  return { classIndex, box: boundsOf([ring]), rings: [ring] };
+}
+
+/** The box around outlines. @param rings each x y … in pixels */
+export function boundsOf(rings: readonly Float32Array[]): Box {
+  let [x1, y1, x2, y2] = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const ring of rings) {
+    for (let i = 0; i < ring.length; i += 2) {
+      x1 = Math.min(x1, ring[i]!);
+      y1 = Math.min(y1, ring[i + 1]!);
+      x2 = Math.max(x2, ring[i]!);
+      y2 = Math.max(y2, ring[i + 1]!);
+    }
+  }
+  return [x1, y1, x2, y2];
 }
 
 /** Points in pixels. Two values a point mean a visible one, except 0 0, with which unlabelled ones are written. */
@@ -109,6 +122,9 @@ function fractionText(value: number): string {
   return String(Number(value.toFixed(DECIMALS)));
 }
 
+/** Pairs of points that are compared to find a short bridge; of longer rings only some points are looked at. */
+const MOST_PAIRS = 1_000_000;
+
 /**
  * Several rings as one, joined by bridges of no width where they are nearest, since a row holds only one. Covers the same pixels.
  * @param rings each x y … in pixels
@@ -132,11 +148,14 @@ function pointsOf(ring: Float32Array): [number, number][] {
 function nearestPair(a: readonly [number, number][], b: readonly [number, number][]): [number, number] {
   let best: [number, number] = [0, 0];
   let least = Infinity;
-  a.forEach(([ax, ay], i) => {
-    b.forEach(([bx, by], j) => {
+  const apart = Math.ceil(Math.sqrt((a.length * b.length) / MOST_PAIRS));
+  for (let i = 0; i < a.length; i += apart) {
+    const [ax, ay] = a[i]!;
+    for (let j = 0; j < b.length; j += apart) {
+      const [bx, by] = b[j]!;
       const distance = (ax - bx) ** 2 + (ay - by) ** 2;
       if (distance < least) [least, best] = [distance, [i, j]];
-    });
-  });
+    }
+  }
   return best;
 }

@@ -7,7 +7,7 @@ import { stringify } from "yaml";
 import type { DatasetTarget } from "../dataset-target.js";
 import { clipped } from "../sample-builder.js";
 import { boxOf, SPLIT_NAMES, type Box, type Dataset, type Sample } from "../sample.js";
-import { boxText, bridgeRings, keypointsText, polygonText } from "./yolo-rows.js";
+import { boundsOf, boxText, bridgeRings, keypointsText, polygonText } from "./yolo-rows.js";
 
 export async function writeYolo(dataset: Dataset, target: DatasetTarget): Promise<void> {
   target.loseIds(dataset);
@@ -73,8 +73,6 @@ function rowText(
 
 /** Whether a box is the bounds of its polygons, to a pixel. */
 function spans(rings: readonly Float32Array[], [x1, y1, x2, y2]: Box): boolean {
-  const xs = rings.flatMap((ring) => [...ring.filter((_, i) => i % 2 === 0)]);
-  const ys = rings.flatMap((ring) => [...ring.filter((_, i) => i % 2 === 1)]);
-  const bounds = [Math.min(...xs) - x1, Math.min(...ys) - y1, Math.max(...xs) - x2, Math.max(...ys) - y2];
-  return bounds.every((difference) => Math.abs(difference) <= 1);
+  const [left, top, right, bottom] = boundsOf(rings);
+  return [left - x1, top - y1, right - x2, bottom - y2].every((difference) => Math.abs(difference) <= 1);
 }

@@ -128,8 +128,8 @@ class YoloReader {
 
   async readSplit(entries: readonly string[], split: SplitName): Promise<Sample[]> {
     const { files, problems } = this.#context;
-    const images: string[] = [];
-    for (const entry of entries) images.push(...(await this.#imagesOf(entry, split)));
+    let images: string[] = [];
+    for (const entry of entries) images = [...images, ...(await this.#imagesOf(entry, split))];
     for (const image of images) this.#expected.add(this.#labelPath(image));
     const sizes = await files.imageSizes(images, problems);
     let labelled = 0;

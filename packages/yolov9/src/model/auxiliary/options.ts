@@ -3,6 +3,7 @@
  * name builds is in `branches.ts`.
  */
 import { z } from "zod";
+import { depth } from "../blocks/options.js";
 import { GUIDANCES } from "../guidance.js";
 
 /**
@@ -32,7 +33,7 @@ export const auxiliaryOptionsSchema = z.strictObject({
   /** Half the widths and depthwise convolutions. */
   light: z.boolean().default(false),
   /** Reversible columns: how many, and whether their activations are computed again in backward instead of kept. */
-  columns: z.int().positive().optional(),
+  columns: depth.optional(),
   saveMemory: z.boolean().optional(),
   guidance: z.enum(GUIDANCES).optional(),
   /** Of each auxiliary head's loss next to the lead head's 1. */

@@ -4,6 +4,7 @@
  */
 import { Conv2d, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
+import { countConvolution } from "./budget.js";
 import { channels, only } from "./options.js";
 import { BlockError, FeatureBlock, type Feature, type FeatureDefinition } from "./registry.js";
 
@@ -13,6 +14,7 @@ export class CBLinear extends FeatureBlock {
 
   constructor(inChannels: number, pieces: readonly number[]) {
     super();
+    countConvolution(inChannels, sum(pieces), 1);
     this.conv = new Conv2d(inChannels, sum(pieces), 1, { bias: true });
   }
 
@@ -46,8 +48,11 @@ export class CBFuse extends FeatureBlock {
   }
 }
 
-const linearOptions = z.strictObject({ out: z.array(channels).min(1) });
-const fuseOptions = z.strictObject({ take: z.array(z.int().nonnegative()).min(1) });
+/** One for each level that wants one. */
+const MOST_PIECES = 32;
+
+const linearOptions = z.strictObject({ out: z.array(channels).min(1).max(MOST_PIECES) });
+const fuseOptions = z.strictObject({ take: z.array(z.int().nonnegative()).min(1).max(MOST_PIECES) });
 
 export const cbLinearDefinition: FeatureDefinition<typeof linearOptions> = {
   name: "CBLinear",

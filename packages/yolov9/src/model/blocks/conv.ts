@@ -5,7 +5,8 @@
 import { BatchNorm2d, batchNormActivation, Conv2d, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import { activationSchema, type Activation } from "../activation.js";
-import { channels, kernelSize, only } from "./options.js";
+import { countConvolution } from "./budget.js";
+import { channels, dilation, groups, kernelSize, only, stride } from "./options.js";
 import { FeatureBlock, type FeatureDefinition } from "./registry.js";
 
 /** Batch norm of the published models; fusing needs the same epsilon. */
@@ -30,6 +31,7 @@ export class Conv extends FeatureBlock {
     super();
     const { kernel, stride = 1, groups = 1, dilation = 1 } = options;
     this.activation = options.activation;
+    countConvolution(inChannels, outChannels, kernel, groups);
     const padding = Math.floor((dilation * (kernel - 1) + 1) / 2);
     this.conv = new Conv2d(inChannels, outChannels, kernel, { stride, padding, groups, dilation, bias: false });
     this.norm = new BatchNorm2d(outChannels, BATCH_NORM);
@@ -50,9 +52,9 @@ export class Conv extends FeatureBlock {
 const options = z.strictObject({
   out: channels,
   kernel: kernelSize.default(3),
-  stride: z.int().positive().default(1),
-  groups: z.int().positive().default(1),
-  dilation: z.int().positive().default(1),
+  stride: stride.default(1),
+  groups: groups.default(1),
+  dilation: dilation.default(1),
   activation: activationSchema.optional(),
 });
 

@@ -7,7 +7,7 @@ import type { Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
-import { channels, kernelSize, only } from "./options.js";
+import { channels, kernelSize, only, stride } from "./options.js";
 import { FeatureBlock, type FeatureDefinition } from "./registry.js";
 
 /** [B, in, H, W] → [B, out, H / stride, W / stride]. */
@@ -33,7 +33,7 @@ export class DepthwiseConv extends FeatureBlock {
 const options = z.strictObject({
   out: channels,
   kernel: kernelSize.default(3),
-  stride: z.int().positive().default(1),
+  stride: stride.default(1),
 });
 
 export const depthwiseConvDefinition: FeatureDefinition<typeof options> = {

@@ -9,6 +9,7 @@ import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
 import { DepthwiseConv } from "./depthwise-conv.js";
+import { countConvolution } from "./budget.js";
 import { channels } from "./options.js";
 import { Head, type BlockContext, type Feature, type HeadDefinition } from "./registry.js";
 
@@ -36,6 +37,7 @@ export class Branch extends Module {
         : new DepthwiseConv(input, width, { activation });
     this.first = conv(inChannels, 1);
     this.second = conv(width, groups);
+    countConvolution(width, outChannels, 1, groups);
     this.predict = new Conv2d(width, outChannels, 1, { groups, bias: true });
   }
 

@@ -3,7 +3,7 @@
  */
 import type { Tensor } from "@yolov9/torch";
 import { z } from "zod";
-import { kernelSize, only } from "./options.js";
+import { kernelSize, only, stride } from "./options.js";
 import { FeatureBlock, type FeatureDefinition } from "./registry.js";
 
 /** [B, C, H, W] → [B, C, H / stride, W / stride]; the border is padded by half of the kernel, rounded down, for an odd one. */
@@ -25,7 +25,7 @@ export class MaxPool extends FeatureBlock {
   }
 }
 
-const options = z.strictObject({ kernel: kernelSize.default(2), stride: z.int().positive().default(2) });
+const options = z.strictObject({ kernel: kernelSize.default(2), stride: stride.default(2) });
 
 export const maxPoolDefinition: FeatureDefinition<typeof options> = {
   name: "MaxPool",

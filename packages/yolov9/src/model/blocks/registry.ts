@@ -7,6 +7,10 @@ import { fanOut, Module, type Tensor } from "@yolov9/torch";
 import type { z } from "zod";
 import type { Activation } from "../activation.js";
 import { didYouMean } from "../did-you-mean.js";
+import { BlockError } from "./block-error.js";
+import { countBlock } from "./budget.js";
+
+export { BlockError };
 
 /** What flows between rows: a tensor [B, channels, H / stride, W / stride] for an input image of H × W. */
 export interface Feature {
@@ -92,9 +96,6 @@ export interface Block {
   bind(inputs: readonly Feature[], options: Readonly<Record<string, unknown>>): BoundBlock;
 }
 
-/** What is wrong with the options or the inputs of a block; the model file's reader adds file, line and row. */
-export class BlockError extends Error {}
-
 const blocks = new Map<string, Block>();
 
 /** Makes a block with one output known under its name. @throws Error when the name is taken */
@@ -149,7 +150,7 @@ function add<Schema extends z.ZodObject>(
       if (definition.inputs === "one" && inputs.length !== 1) {
         throw new BlockError(`${name} takes one input, but "from" names ${inputs.length}`);
       }
-      return bind(inputs, parseOptions(definition, options));
+      return countBlock(() => bind(inputs, parseOptions(definition, options)));
     },
   });
 }

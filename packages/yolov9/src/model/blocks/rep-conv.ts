@@ -6,7 +6,7 @@ import { batchNormActivation, type Conv2d, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
-import { channels, only } from "./options.js";
+import { channels, groups, only } from "./options.js";
 import { FeatureBlock, type FeatureDefinition } from "./registry.js";
 
 export const REP_CONV_KERNEL = 3;
@@ -48,7 +48,7 @@ export class RepConv extends FeatureBlock {
   }
 }
 
-const options = z.strictObject({ out: channels, groups: z.int().positive().default(1) });
+const options = z.strictObject({ out: channels, groups: groups.default(1) });
 
 export const repConvDefinition: FeatureDefinition<typeof options> = {
   name: "RepConv",

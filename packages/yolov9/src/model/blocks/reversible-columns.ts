@@ -17,6 +17,7 @@ import { z } from "zod";
 import type { Activation } from "../activation.js";
 import { Conv } from "./conv.js";
 import { RepBottleneck } from "./bottleneck.js";
+import { depth } from "./options.js";
 import { BlockError, MultiFeatureBlock, type Feature, type MultiFeatureDefinition } from "./registry.js";
 
 /**
@@ -177,7 +178,7 @@ export class ReversibleColumns extends MultiFeatureBlock {
 }
 
 const options = z.strictObject({
-  columns: z.int().positive().default(2),
+  columns: depth.default(2),
   saveMemory: z.boolean().default(true),
 });
 

@@ -3,7 +3,7 @@
  */
 import { concatFeatures, enlarge, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
-import { only, sharedStride } from "./options.js";
+import { only, sharedStride, stride } from "./options.js";
 import { BlockError, FeatureBlock, type FeatureDefinition } from "./registry.js";
 
 /** Nearest-neighbour enlargement by a whole factor: [B, C, H, W] → [B, C, H · factor, W · factor]. */
@@ -29,7 +29,7 @@ export class Concat extends FeatureBlock {
   }
 }
 
-const upsampleOptions = z.strictObject({ factor: z.int().min(2).default(2) });
+const upsampleOptions = z.strictObject({ factor: stride.min(2).default(2) });
 const concatOptions = z.strictObject({});
 
 export const upsampleDefinition: FeatureDefinition<typeof upsampleOptions> = {

@@ -5,9 +5,10 @@
  */
 import { z } from "zod";
 import type { Activation } from "../activation.js";
+import { depth } from "../blocks/options.js";
 import { didYouMean } from "../did-you-mean.js";
 import { findIndexedModule, indexedModuleNames, type IndexedModule } from "./indexed-modules.js";
-import { IMAGE, type BodySection, type SectionName } from "../spec.js";
+import { headerSchema, IMAGE, MOST_ROWS, type BodySection, type SectionName } from "../spec.js";
 import { scaledWidth } from "./widths.js";
 
 /** Hands on the image, so that later rows can name it by an index. */
@@ -20,24 +21,23 @@ const activations: ReadonlyMap<string, Activation> = new Map([
   ["nn.Identity", "none"],
 ]);
 
-const rowSchema = z.tuple([
-  z.union([z.int(), z.array(z.int()).min(1)]),
-  z.int().positive().max(1000),
-  z.string(),
-  z.array(z.unknown()),
-]);
+const rowSchema = z.tuple([z.union([z.int(), z.array(z.int()).min(1)]), depth, z.string(), z.array(z.unknown())]);
+
+const LARGEST_MULTIPLE = 100;
+/** A file of another kind can have as many issues as rows. */
+const SHOWN_ISSUES = 5;
 
 const fileSchema = z.strictObject({
-  nc: z.int().positive(),
-  depth_multiple: z.number().positive().default(1),
-  width_multiple: z.number().positive().default(1),
+  nc: headerSchema.shape.classCount,
+  depth_multiple: z.number().positive().max(LARGEST_MULTIPLE).default(1),
+  width_multiple: z.number().positive().max(LARGEST_MULTIPLE).default(1),
   /** Of the anchor-based ancestors; what remains of it is a quirk of the width rule. */
   anchors: z.union([z.int().positive(), z.array(z.array(z.number()))]).default(3),
   activation: z.string().optional(),
   ch: z.literal(3).optional(),
   inplace: z.boolean().optional(),
-  backbone: z.array(rowSchema).min(1),
-  head: z.array(rowSchema).min(1),
+  backbone: z.array(rowSchema).min(1).max(MOST_ROWS),
+  head: z.array(rowSchema).min(1).max(MOST_ROWS),
 });
 type IndexedFile = z.infer<typeof fileSchema>;
 
@@ -80,7 +80,12 @@ export function isIndexedFile(value: unknown): boolean {
 export function indexedModel(value: unknown, at: Locator): IndexedModel {
   const parsed = fileSchema.safeParse(value);
   if (!parsed.success) {
-    throw new Error(parsed.error.issues.map((issue) => `${at(issue.path)}: ${explain(issue)}`).join("\n"));
+    throw new Error(
+      parsed.error.issues
+        .slice(0, SHOWN_ISSUES)
+        .map((issue) => `${at(issue.path)}: ${explain(issue)}`)
+        .join("\n"),
+    );
   }
   const file = parsed.data;
   const rows = readRows(file, at);

@@ -3,6 +3,7 @@
  * options that they come to. A table of data, so that nothing in a model file is ever evaluated as a program.
  */
 import { z } from "zod";
+import { channels } from "../blocks/options.js";
 
 /** A row's block and options, or, for a head, the block of each of its heads. */
 export interface IndexedModule {
@@ -17,7 +18,7 @@ export interface IndexedModule {
   options(args: readonly unknown[]): { block: string; [option: string]: unknown };
 }
 
-const count = z.int().positive();
+const count = channels;
 const none = z.union([z.null(), z.literal("None")]);
 
 function define<Args extends readonly unknown[]>(

@@ -7,17 +7,19 @@
  * may take block and options of an earlier one (`like: b3`). Mistakes are refused with file, line and the nearest known name.
  * Where names are looked up is `zoo.ts`; files in the published row format are translated by `indexed-file.ts`.
  */
-import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { z } from "zod";
 import { auxiliaryOptionsSchema, type AuxiliaryOptions } from "../auxiliary/options.js";
 import { withAuxiliary } from "../auxiliary/with-auxiliary.js";
+import { messageOf } from "../../error-message.js";
+import { readYamlFile } from "../../yaml-lines.js";
 import { didYouMean } from "../did-you-mean.js";
 import { indexedModel, isIndexedFile } from "./indexed-file.js";
 import { planModel } from "../plan.js";
 import {
   HEADER_DEFAULTS,
   IMAGE,
+  MOST_ROWS,
   SECTIONS,
   blockOptions,
   headerSchema,
@@ -28,12 +30,11 @@ import {
   type SectionName,
 } from "../spec.js";
 import { scaledWidth } from "./widths.js";
-import { readYaml } from "./yaml-lines.js";
 import { EXTENSION, locateModel, shownPath, variantFile } from "./zoo.js";
 
 /** Either a block or a row to be like; which, is checked where rows are completed, since other files may change it. */
 const fileRowSchema = rowSchema.partial({ block: true }).extend({ like: z.string().optional() });
-const rowsSchema = z.array(fileRowSchema);
+const rowsSchema = z.array(fileRowSchema).max(MOST_ROWS);
 const sectionSchema = z.union([rowsSchema, z.strictObject({ append: rowsSchema })]);
 const optionsByName = z.record(z.string(), z.record(z.string(), z.unknown()));
 
@@ -47,6 +48,13 @@ const fileSchema = z.strictObject({
   neck: sectionSchema.optional(),
   head: sectionSchema.optional(),
   auxiliary: z.union([sectionSchema, auxiliaryOptionsSchema]).optional(),
+});
+
+const storedRows = z.array(rowSchema).max(MOST_ROWS);
+/** What `finish` gives, as it stands in JSON. */
+const storedSchema = z.strictObject({
+  ...headerSchema.partial().shape,
+  ...mapSections(() => storedRows),
 });
 
 type ModelFile = z.infer<typeof fileSchema>;
@@ -86,13 +94,49 @@ export function loadModelSpec(nameOrPath: string): ModelSpec {
 }
 
 /**
- * A model that is in memory already, such as the one in a checkpoint.
+ * A model that a file of weights stores: complete, so that nothing of it is looked up in another file.
+ * @param source the file
+ * @throws Error for a model that is wrong or names another one
+ */
+export function parseStoredSpec(value: unknown, source: string): ModelSpec {
+  if (typeof value === "object" && value !== null && "extends" in value) {
+    throw new Error(
+      `${source}: its model extends another file; a stored model is complete, and nothing else is read for it`,
+    );
+  }
+  const stored = storedSchema.safeParse(value);
+  if (!stored.success) {
+    throw new Error(
+      stored.error.issues
+        .slice(0, SHOWN_ISSUES)
+        .map((issue) => `${source}: its model: ${explain(issue)}`)
+        .join("\n"),
+    );
+  }
+  try {
+    return parseModelSpec(value, source);
+  } catch (error) {
+    throw new Error(`${source}: its model: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/** A file of another kind can have as many issues as rows. */
+const SHOWN_ISSUES = 5;
+
+/**
+ * A model that a program has in memory.
  * @param source what messages call it
  * @throws Error for a model that is wrong
  */
 export function parseModelSpec(value: unknown, source = "model"): ModelSpec {
   const parsed = fileSchema.safeParse(value);
-  if (!parsed.success) throw new Error(parsed.error.issues.map((issue) => `${source}: ${explain(issue)}`).join("\n"));
+  if (!parsed.success)
+    throw new Error(
+      parsed.error.issues
+        .slice(0, SHOWN_ISSUES)
+        .map((issue) => `${source}: ${explain(issue)}`)
+        .join("\n"),
+    );
   return finish(
     layer(parsed.data, process.cwd(), [], () => undefined),
     source,
@@ -117,13 +161,18 @@ function readLayered(path: string, extending: readonly string[]): Layered {
   if (extending.includes(path)) {
     throw new Error(`${source}: extends itself by way of ${[...extending, path].map(shownPath).join(" → ")}`);
   }
-  const { value, lineOf } = readYaml(readFileSync(path, "utf8"), source);
+  const { value, lineOf } = readYamlFile(path, source);
   const at = (keys: readonly PropertyKey[]): string => `${source}:${lineOf(keys)}`;
   const name = basename(path, EXTENSION);
   if (isIndexedFile(value)) return indexedLayer(value, name, at);
   const parsed = fileSchema.safeParse(value);
   if (!parsed.success) {
-    throw new Error(parsed.error.issues.map((issue) => `${at(issue.path)}: ${explain(issue)}`).join("\n"));
+    throw new Error(
+      parsed.error.issues
+        .slice(0, SHOWN_ISSUES)
+        .map((issue) => `${at(issue.path)}: ${explain(issue)}`)
+        .join("\n"),
+    );
   }
   return layer({ ...parsed.data, name: parsed.data.name ?? name }, dirname(path), [...extending, path], at);
 }

@@ -3,6 +3,7 @@
  * dictionary, or a dictionary with one of these under a usual key, the moving average first. Says what else the file tells of the model.
  * Which model it is, `recognise.ts` finds out from the tensors.
  */
+import { MOST_CLASSES } from "../../class-limit.js";
 import { printable } from "../../printable.js";
 import { InertObject, TensorReference, TorchFileError, type PickleMap, type PickleValue } from "./pickle-values.js";
 
@@ -33,12 +34,17 @@ const WEIGHT_KEYS = [
 const DEEPEST_WRAPPING = 5;
 const DEEPEST_MODULE = 60;
 /** More than any model has; shared modules could multiply without end. */
-const MOST_MODULES = 50_000;
-const MOST_TENSORS = 50_000;
+const MOST_MODULES = 20_000;
+/** What modules hold, each counted where it is met. */
+const MOST_MEMBERS = 500_000;
+const MOST_TENSORS = 20_000;
+const LONGEST_TENSOR_NAME = 500;
+/** Kinds of activations and epsilons that a message could name. */
+const MOST_KINDS = 10;
 
 /** @throws TorchFileError when there are no weights, saying what was found instead */
 export function checkpointContents(root: PickleValue): CheckpointContents {
-  const found = findWeights(root, "", 0);
+  const found = findWeights(root, "", new Set());
   if (found === undefined) throw new TorchFileError(`it holds no weights, but ${describe(root)}`);
   const walk = found.value instanceof InertObject ? walkModule(found.value) : plainState(found.value);
   if (walk.tensors.size === 0) throw new TorchFileError(`its ${found.part || "weights"} have no tensors`);
@@ -56,12 +62,14 @@ interface Found {
   readonly value: InertObject | PickleMap;
 }
 
-function findWeights(value: PickleValue | undefined, part: string, depth: number): Found | undefined {
-  if (depth > DEEPEST_WRAPPING || value === undefined) return undefined;
+/** @param seen the values that this one lies in or that were looked into before: none is looked into twice */
+function findWeights(value: PickleValue | undefined, part: string, seen: Set<PickleValue>): Found | undefined {
+  if (value === undefined || seen.has(value) || part.split(".").length > DEEPEST_WRAPPING) return undefined;
+  seen.add(value);
   if (value instanceof InertObject && value.attribute("_modules") instanceof Map) return { part, value };
   if (value instanceof Map && isState(value)) return { part, value };
   for (const key of WEIGHT_KEYS) {
-    const found = findWeights(get(value, key), part === "" ? key : `${part}.${key}`, depth + 1);
+    const found = findWeights(get(value, key), part === "" ? key : `${part}.${key}`, seen);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -87,10 +95,22 @@ function plainState(state: PickleMap): Walk {
   const tensors = new Map<string, TensorReference>();
   for (const [key, value] of state) {
     if (typeof key !== "string") continue;
-    if (value instanceof InertObject) throw new TorchFileError(`"${key}" is a ${value.className}, no plain tensor`);
-    if (value instanceof TensorReference) tensors.set(key, value);
+    if (value instanceof InertObject) {
+      throw new TorchFileError(`"${shortened(key)}" is a ${value.className}, no plain tensor`);
+    }
+    if (value instanceof TensorReference) addTensor(tensors, key, value);
   }
   return { tensors, activations: new Set(), normEpsilons: new Set() };
+}
+
+function addTensor(tensors: Map<string, TensorReference>, name: string, tensor: TensorReference): void {
+  if (tensors.size >= MOST_TENSORS) throw new TorchFileError(`it has more than ${MOST_TENSORS} tensors`);
+  if (name.length > LONGEST_TENSOR_NAME) {
+    throw new TorchFileError(
+      `the name of a tensor has ${name.length} characters; at most ${LONGEST_TENSOR_NAME} are read`,
+    );
+  }
+  tensors.set(name, tensor);
 }
 
 function walkModule(root: InertObject): Walk {
@@ -98,18 +118,26 @@ function walkModule(root: InertObject): Walk {
   const activations = new Set<string>();
   const normEpsilons = new Set<number>();
   let modules = 0;
+  let held = 0;
   const visit = (module: PickleValue, prefix: string, depth: number): void => {
     if (!(module instanceof InertObject)) return;
-    if (depth > DEEPEST_MODULE || ++modules > MOST_MODULES) throw new TorchFileError("its modules never end");
-    for (const [name, tensor] of ownTensors(module)) {
-      if (tensors.size >= MOST_TENSORS) throw new TorchFileError(`it has more than ${MOST_TENSORS} tensors`);
-      tensors.set(prefix + name, tensor);
+    held += MEMBER_KINDS.reduce((total, kind) => total + memberCount(module, kind), 0);
+    if (depth > DEEPEST_MODULE || ++modules > MOST_MODULES || held > MOST_MEMBERS) {
+      throw new TorchFileError("its modules never end");
     }
+    for (const [name, tensor] of ownTensors(module)) addTensor(tensors, prefix + name, tensor);
     note(module, activations, normEpsilons);
-    for (const [name, child] of members(module, "_modules")) visit(child, `${prefix}${name}.`, depth + 1);
+    for (const [name, child] of members(module, "_modules")) visit(child, joined(prefix, name), depth + 1);
   };
   visit(root, "", 0);
   return { tensors, activations, normEpsilons };
+}
+
+/** The beginning of the names of what a member holds. */
+function joined(prefix: string, name: string): string {
+  const length = prefix.length + name.length;
+  if (length > LONGEST_TENSOR_NAME) throw new TorchFileError(`the name of a module has ${length} characters`);
+  return `${prefix}${name}.`;
 }
 
 /** Parameters, then the buffers that PyTorch would save. */
@@ -118,13 +146,21 @@ function ownTensors(module: InertObject): [string, TensorReference][] {
   const isSaved = ([name]: [string, PickleValue]): boolean => !(hidden instanceof Set && hidden.has(name));
   return [...members(module, "_parameters"), ...members(module, "_buffers").filter(isSaved)].map(([name, value]) => {
     if (!(value instanceof TensorReference))
-      throw new TorchFileError(`"${name}" of a ${module.className} is no plain tensor`);
+      throw new TorchFileError(`"${shortened(name)}" of a ${module.className} is no plain tensor`);
     return [name, value];
   });
 }
 
+const MEMBER_KINDS = ["_parameters", "_buffers", "_modules"] as const;
+type MemberKind = (typeof MEMBER_KINDS)[number];
+
+function memberCount(module: InertObject, kind: MemberKind): number {
+  const map = module.attribute(kind);
+  return map instanceof Map ? map.size : 0;
+}
+
 /** The named members of one kind; a member that is None is not there. */
-function members(module: InertObject, kind: string): [string, PickleValue][] {
+function members(module: InertObject, kind: MemberKind): [string, PickleValue][] {
   const map = module.attribute(kind);
   if (!(map instanceof Map)) return [];
   return [...map].filter((entry): entry is [string, PickleValue] => typeof entry[0] === "string" && entry[1] !== null);
@@ -132,14 +168,16 @@ function members(module: InertObject, kind: string): [string, PickleValue][] {
 
 function note(module: InertObject, activations: Set<string>, normEpsilons: Set<number>): void {
   const [, activation] = /^torch\.nn\.modules\.activation\.(\w+)$/.exec(module.className) ?? [];
-  if (activation !== undefined) activations.add(activation);
+  if (activation !== undefined && activations.size < MOST_KINDS) activations.add(activation);
   if (module.className !== "torch.nn.modules.batchnorm.BatchNorm2d") return;
   const epsilon = module.attribute("eps");
-  if (typeof epsilon === "number") normEpsilons.add(epsilon);
+  if (typeof epsilon === "number" && normEpsilons.size < MOST_KINDS) normEpsilons.add(epsilon);
 }
 
 /** Class names as a list, or as a dictionary by class number. */
 function namesOf(value: PickleValue | undefined): string[] | undefined {
+  const count = Array.isArray(value) ? value.length : value instanceof Map ? value.size : 0;
+  if (count > MOST_CLASSES) throw new TorchFileError(`it names ${count} classes; at most ${MOST_CLASSES} are read`);
   if (Array.isArray(value)) return value.length > 0 && value.every(isText) ? value.map(shortName) : undefined;
   if (!(value instanceof Map) || value.size === 0) return undefined;
   const names = Array.from({ length: value.size }, (_, i) => value.get(i));
@@ -177,8 +215,20 @@ const SHOWN_KEYS = 8;
 
 function describe(root: PickleValue): string {
   if (root instanceof InertObject) return `what ${root.className} would make, and that is never called`;
-  if (root instanceof Map) return `a dictionary of ${[...root.keys()].slice(0, SHOWN_KEYS).map(String).join(", ")}`;
+  if (root instanceof Map) return `a dictionary of ${[...root.keys()].slice(0, SHOWN_KEYS).map(keyText).join(", ")}`;
   if (Array.isArray(root)) return `a list of ${root.length} values`;
   if (root instanceof TensorReference) return "a single tensor";
   return `a value of type ${root === null ? "None" : typeof root}`;
+}
+
+/** A key in a message. Tuples can be keys too, and hold so much that they are never written out. */
+function keyText(key: PickleValue): string {
+  if (typeof key === "string") return shortened(key);
+  return typeof key === "object" && key !== null ? "a key that is no text" : String(key);
+}
+
+const SHOWN_CHARACTERS = 60;
+
+function shortened(text: string): string {
+  return printable(text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text);
 }

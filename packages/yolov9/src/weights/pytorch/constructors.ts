@@ -13,6 +13,8 @@ import {
 } from "./pickle-values.js";
 
 const LARGEST_RANK = 8;
+/** Keys of storages are numbers. */
+const LONGEST_KEY = 100;
 
 type Arguments = readonly PickleValue[];
 type Constructor = (args: Arguments) => PickleValue;
@@ -65,6 +67,7 @@ export function loadPersistent(id: PickleValue): StorageReference {
   if (kind !== "storage" || !(type instanceof GlobalName) || typeof key !== "string" || !isSize(length)) {
     throw new TorchFileError("the pickle refers to something outside it that is no storage of a tensor");
   }
+  if (key.length > LONGEST_KEY) throw new TorchFileError(`the name of a storage has ${key.length} characters`);
   const dtype = STORAGE_MODULES.includes(type.module) ? storageTypes.get(type.name) : undefined;
   if (dtype === undefined) throw new TorchFileError(`storages of class ${type.path} cannot be read`);
   return new StorageReference(dtype, key, length);

@@ -68,12 +68,19 @@ function addItems(machine: PickleMachine, values: readonly PickleValue[]): void 
 function reduce(machine: PickleMachine): void {
   const args = machine.pop();
   const callee = machine.pop();
+  machine.spend(elementsOf(args));
   const made = construct(callee, args);
-  // A constructor may hand on one of its arguments; that counts as its own depth already.
-  if (typeof made === "object" && made !== null) machine.nest(made, madeFrom(made, args));
-  machine.push(made);
+  if (typeof made !== "object" || made === null) machine.push(made);
+  else machine.pushNested(made, madeFrom(made, args));
 }
 
+/** How many elements a constructor may look at: those of its arguments, and those of each list among them. */
+function elementsOf(args: PickleValue): number {
+  if (!Array.isArray(args)) return 0;
+  return args.reduce<number>((total, arg) => total + (Array.isArray(arg) ? arg.length : 0), args.length);
+}
+
+/** A constructor may hand on one of its arguments; that counts as its own depth already. */
 function madeFrom(made: PickleValue, args: PickleValue): PickleValue[] {
   if (Array.isArray(args) && args.includes(made)) return [];
   return made instanceof TensorReference ? [] : [args];
@@ -90,6 +97,8 @@ function build(machine: PickleMachine): void {
 
 function global(machine: PickleMachine, module: PickleValue, name: PickleValue): void {
   if (typeof module !== "string" || typeof name !== "string") machine.fail("a name of a class is no text");
+  const length = module.length + name.length;
+  if (length > machine.limits.className) machine.fail(`a name of a class has ${length} characters`);
   machine.push(new GlobalName(module, name));
 }
 
@@ -129,20 +138,20 @@ export const instructions: ReadonlyMap<number, Instruction> = new Map<number, In
   [0x8e, (m) => m.push(m.take(m.takeLength()))], // BINBYTES8
   [0x96, (m) => m.push(m.take(m.takeLength()))], // BYTEARRAY8
   // containers
-  [0x29, (m) => m.push([])], // EMPTY_TUPLE
+  [0x29, (m) => m.pushNested([], [])], // EMPTY_TUPLE
   [0x85, tupleOf(1)], // TUPLE1
   [0x86, tupleOf(2)], // TUPLE2
   [0x87, tupleOf(3)], // TUPLE3
   [0x74, (m) => containerFromMark(m, (values) => values)], // TUPLE
-  [0x5d, (m) => m.push([])], // EMPTY_LIST
+  [0x5d, (m) => m.pushNested([], [])], // EMPTY_LIST
   [0x6c, (m) => containerFromMark(m, (values) => values)], // LIST
   [0x61, (m) => append(m, [m.pop()])], // APPEND
   [0x65, (m) => append(m, m.popMark())], // APPENDS
-  [0x7d, (m) => m.push(new Map())], // EMPTY_DICT
+  [0x7d, (m) => m.pushNested(new Map(), [])], // EMPTY_DICT
   [0x64, (m) => containerFromMark(m, (values) => new Map(pairs(m, values)))], // DICT
   [0x73, (m) => setItems(m, [m.pop(), m.pop()].reverse())], // SETITEM
   [0x75, (m) => setItems(m, m.popMark())], // SETITEMS
-  [0x8f, (m) => m.push(new Set())], // EMPTY_SET
+  [0x8f, (m) => m.pushNested(new Set(), [])], // EMPTY_SET
   [0x90, (m) => addItems(m, m.popMark())], // ADDITEMS
   [0x91, (m) => containerFromMark(m, (values) => new Set(values))], // FROZENSET
   // objects, which stay descriptions

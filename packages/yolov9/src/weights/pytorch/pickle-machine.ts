@@ -11,6 +11,12 @@ const LIMITS = {
   operations: 2_000_000,
   /** Values waiting on the stack. PyTorch fills containers in batches of 1000. */
   stack: 100_000,
+  /** Lists, tuples, dictionaries, sets and objects. Such a checkpoint has some 200 000. */
+  containers: 500_000,
+  /** Elements of arguments that calls look at or copy: a list may be an argument again and again. */
+  arguments: 1_000_000,
+  /** Characters of a class's name with its module. */
+  className: 500,
   /** Containers inside containers, and marks waiting. A deep model needs some 40. */
   depth: 200,
   /** Bytes of an integer. */
@@ -37,6 +43,8 @@ export class PickleMachine {
   /** Stacks below the marks. */
   readonly #below: PickleValue[][] = [];
   #waiting = 0;
+  #containers = 0;
+  #arguments = 0;
   readonly #memo = new Map<number, PickleValue>();
   readonly #depths = new WeakMap<object, number>();
 
@@ -101,10 +109,21 @@ export class PickleMachine {
     }
   }
 
-  /** Pushes a container, counting how deep it nests. */
+  /** Pushes a new container, counting how many there are and how deep they nest. */
   pushNested(value: PickleValue & object, children: readonly PickleValue[]): void {
-    this.nest(value, children);
+    if (++this.#containers > this.limits.containers) {
+      this.fail(`it makes more than ${this.limits.containers} lists, dictionaries and objects`);
+    }
+    if (children.length > 0) this.nest(value, children);
     this.push(value);
+  }
+
+  /** Notes that a call looks at so many elements of its arguments. */
+  spend(elements: number): void {
+    this.#arguments += elements;
+    if (this.#arguments > this.limits.arguments) {
+      this.fail(`its calls have arguments of more than ${this.limits.arguments} elements together`);
+    }
   }
 
   /** Notes that `container` holds `children` now. */

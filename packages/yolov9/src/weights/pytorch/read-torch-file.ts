@@ -29,9 +29,22 @@ function mapTensors(
   for (const [name, reference] of references) refuseShortStorage(archive, name, reference);
   return scope(() => {
     const file = from_file(archive.path, false, archive.fileBytes, { dtype: "uint8" });
-    return new Map([...references].map(([name, reference]) => [name, tensorOf(file, archive, reference)]));
+    const records = new Map<string, Tensor>();
+    const recordOf = (key: string): Tensor => {
+      const known = records.get(key);
+      if (known !== undefined) return known;
+      const { start, length } = archive.storages.get(key)!;
+      const bytes = file.slice(0, start, start + length);
+      // A record may lie where numbers cannot be read. It is copied once, however many tensors lie in it.
+      const record = start % WIDEST_ELEMENT === 0 ? bytes : bytes.clone();
+      records.set(key, record);
+      return record;
+    };
+    return new Map([...references].map(([name, reference]) => [name, tensorOf(recordOf, reference)]));
   });
 }
+
+const WIDEST_ELEMENT = Math.max(...Object.values(bytesPerElement));
 
 function refuseShortStorage({ storages }: TorchArchive, name: string, { storage }: TensorReference): void {
   const range = storages.get(storage.key);
@@ -44,15 +57,11 @@ function refuseShortStorage({ storages }: TorchArchive, name: string, { storage 
   }
 }
 
-function tensorOf(
-  file: Tensor,
-  { storages }: TorchArchive,
-  { storage, offset, shape, strides }: TensorReference,
-): Tensor {
-  const { start } = storages.get(storage.key)!;
-  const width = bytesPerElement[storage.dtype];
-  const bytes = file.slice(0, start, start + storage.length * width);
-  const elements = (start % width === 0 ? bytes : bytes.clone()).view(storage.dtype);
+/** @param recordOf the aligned bytes of a storage */
+function tensorOf(recordOf: (key: string) => Tensor, { storage, offset, shape, strides }: TensorReference): Tensor {
+  const elements = recordOf(storage.key)
+    .slice(0, 0, storage.length * bytesPerElement[storage.dtype])
+    .view(storage.dtype);
   const window = elements.slice(0, offset);
   return callOperator("aten::as_strided", "", [window, shape, strides, undefined]) as Tensor;
 }
