@@ -3,7 +3,9 @@ import { writeWhole } from "@yolov9/torch/whole-file";
 import type { Command } from "commander";
 import { DataCheckConfig } from "../config/index.js";
 import type { CheckResult } from "../data/check/index.js";
+import { shellText } from "../shell-text.js";
 import { configurationOf, describeCommand } from "./command.js";
+import { reportNotes } from "./open-split.js";
 import { progressBar } from "./progress-bar.js";
 import { UserError } from "./user-error.js";
 import { note, print, printColoured, printJson } from "../terminal.js";
@@ -18,7 +20,8 @@ export function addDataCheckCommand(data: Command): void {
       ["yolov9 data check --data cells/ --report check.html", "plots, and a picture of each finding"],
       ["yolov9 data check --data cells/ --fix", "how labels would be repaired"],
       ["yolov9 data check --data cells/ --fix --output fixed", "repaired labels in a new folder"],
-      ["yolov9 data check --data cells/ --json --fail-on warning", "for programs and continuous integration"],
+      ["yolov9 data check --data cells/ --json --strict", "for programs and continuous integration"],
+      ["yolov9 data check --data cells/ --write-yaml cells.yaml", "how the folder was understood, as a file to edit"],
     ],
   })
     .option("--json", "print one JSON object instead of text")
@@ -32,9 +35,10 @@ async function check(command: Command): Promise<void> {
     throw new UserError("--output is for repaired labels: give --fix too");
   const { checkDataset, checkJson, checkReport, checkText, isAtLeast } = await import("../data/check/index.js");
   const bar = progressBar("looking at images");
-  const { pixels, workers, maxMegapixels } = config;
+  const { pixels, workers, strict, maxMegapixels } = config;
   const options = {
     pixels,
+    strict,
     maxPixels: maxMegapixels * 1e6,
     onProgress: bar.update,
     ...(workers !== undefined && { workers }),
@@ -42,12 +46,24 @@ async function check(command: Command): Promise<void> {
   const result = await checkDataset(config.data, options).finally(bar.stop);
   if (json === true) printJson(checkJson(result));
   else printColoured(checkText(result, config.show));
+  if (result.dataset) reportNotes(result.dataset);
+  if (config.writeYaml !== undefined) await describe(result, config.writeYaml);
   if (config.report !== undefined) {
     writeWhole(config.report, await checkReport(result));
     note(`report in ${config.report}`);
   }
   if (config.fix) await fix(result, config, json === true ? note : print);
   if (config.failOn !== "never" && isAtLeast(result, config.failOn)) process.exitCode = 1;
+}
+
+async function describe({ path, dataset }: CheckResult, file: string): Promise<void> {
+  if (!dataset) {
+    note(`${file} is not written: the data set was not understood`);
+    return;
+  }
+  const { writeDescription } = await import("../data/index.js");
+  await writeDescription(path, dataset, file);
+  note(`description in ${file}; use it with --data ${shellText(file)}`);
 }
 
 async function fix(

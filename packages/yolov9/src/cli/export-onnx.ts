@@ -48,7 +48,8 @@ async function int8Options(config: ExportConfig, side: number): Promise<Int8Opti
   }
   const maxPixels = config.maxMegapixels * 1e6;
   const { calibrationImages } = await import("../export/index.js");
-  const images = trainingImages(await openDataset(path, { splits: ["train", "val"], maxPixels }), path);
+  const dataset = await openDataset(path, { splits: ["train", "val"], maxPixels, deriveVal: true });
+  const images = trainingImages(dataset, path);
   const count = Math.min(config.calibrationImages, images.length);
   note(`calibrating with ${count} of the ${images.length} images of ${path}`);
   return { calibration: calibrationImages(images, count, side), reduceRange: config.reduceRange };

@@ -10,8 +10,14 @@ export const DataCheckConfig = z.strictObject({
     .enum(["error", "warning", "never"])
     .default("error")
     .describe("mildest severity that makes the exit code 1"),
-  show: z.int().min(0).default(10).describe("findings of a kind that are printed one by one; 0 prints all"),
+  strict: z.boolean().default(false).describe("take warnings, which are what training leaves out, for errors"),
+  show: z
+    .int()
+    .min(0)
+    .default(10)
+    .describe("lines for each kind, one for all that say the same; 0 prints every finding"),
   report: z.string().min(1).optional().describe("HTML file with plots and a picture of each finding"),
+  writeYaml: z.string().min(1).optional().describe("new YAML file that says how the data set was understood"),
   fix: z.boolean().default(false).describe("show how labels would be repaired, and with --output write them"),
   output: z.string().min(1).optional().describe("new folder for repaired labels; images stay where they are"),
   maxMegapixels,

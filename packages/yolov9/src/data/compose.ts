@@ -92,6 +92,7 @@ export function concatenate(parts: readonly WeightedDataset[], root: string, nam
     splits,
     problems: parts.flatMap<Problem>(({ dataset }) => dataset.problems),
     remarks: parts.flatMap<Problem>(({ dataset }) => dataset.remarks),
+    notes: parts.flatMap(({ dataset }) => dataset.notes),
     ...(keypoints && { keypoints }),
   };
 }

@@ -18,9 +18,13 @@ import {
 } from "./description.js";
 import { FileAccess } from "./file-access.js";
 import type { ReadContext } from "./formats/format.js";
-import { formatNamed, formats } from "./formats/registry.js";
+import { formatNamed } from "./formats/registry.js";
 import { LabelCache } from "./label-cache.js";
+import { recogniseFolder } from "./recognise-folder.js";
+import { relocate } from "./relocate.js";
 import { DatasetError, problemText, SPLIT_NAMES, type Dataset, type Problem, type SplitName } from "./sample.js";
+import { setApart } from "./set-apart.js";
+import { shellText } from "../shell-text.js";
 
 /** Description files that are looked for in a folder. */
 export const DESCRIPTION_FILES = ["data.yaml", "data.yml", "dataset.yaml"];
@@ -38,6 +42,8 @@ export interface OpenOptions {
   readonly faithful?: boolean;
   /** Look also for files that nothing refers to, and accept splits of which nothing is usable, for checks. Default false. */
   readonly thorough?: boolean;
+  /** Where there are no validation images, take the test images for them, or set a fifth of the training images apart. Default false. */
+  readonly deriveVal?: boolean;
   /** Classes to keep, after those that the description keeps. */
   readonly classes?: ClassSelection;
   /** Take all classes as one. Default: as the description says. */
@@ -69,7 +75,8 @@ interface Above {
 }
 
 async function openPath(path: string, options: OpenOptions, above: Above): Promise<Dataset> {
-  const { format, description, classes, singleClass, parts } = await describe(path);
+  const described = await describe(path);
+  const { description, classes, singleClass, parts } = described;
   if (above.sources.includes(description.source)) {
     throw new DatasetError(`${description.source}: a data set cannot be a part of itself`);
   }
@@ -78,7 +85,7 @@ async function openPath(path: string, options: OpenOptions, above: Above): Promi
         ...above,
         sources: [...above.sources, description.source],
       })
-    : await openOne(format, description, options);
+    : await openOne(described, options);
   const selected = classes ? selectClasses(dataset, classes, description.source) : dataset;
   return singleClass ? asSingleClass(selected) : selected;
 }
@@ -100,66 +107,130 @@ async function openParts(
   return concatenate(opened, root, names);
 }
 
-async function openOne(formatName: string, description: Description, options: OpenOptions): Promise<Dataset> {
-  const { splits = SPLIT_NAMES, faithful = false, thorough = false, maxPixels } = options;
-  const key = [formatName, description, splits, faithful, thorough, maxPixels];
+async function openOne(described: Described, options: OpenOptions): Promise<Dataset> {
+  const { splits = SPLIT_NAMES, faithful = false, thorough = false, deriveVal = false, maxPixels } = options;
+  const { format: formatName, description, notes: known } = described;
+  const key = [formatName, description, splits, faithful, thorough, deriveVal, maxPixels];
   const folder = options.cache ?? cacheFolder();
   const cache = typeof folder === "string" ? new LabelCache(folder) : undefined;
   const kept = await cache?.load(key);
-  if (kept) return kept;
+  if (kept) return { ...kept, notes: [...known, ...kept.notes] };
   const format = formatNamed(formatName);
   const problems: Problem[] = [];
   const remarks: Problem[] = [];
+  const notes: string[] = [];
   const files = new FileAccess(maxPixels);
-  const context: ReadContext = { splits, files, faithful, thorough, problems, remarks };
-  const dataset = { ...(await format.open(description, context)), problems, remarks };
+  const needed = deriveVal ? splitsToRead(formatName, description, splits) : splits;
+  const context: ReadContext = { splits: needed, files, faithful, thorough, problems, remarks, notes };
+  const opened = await format.open(description, context);
   for (const split of SPLIT_NAMES) {
-    if (dataset.splits[split]?.length === 0 && !thorough) throw emptySplit(description, split, problems);
+    if (opened.splits[split]?.length === 0 && !thorough) throw emptySplit(description, split, problems);
   }
-  if (Object.keys(dataset.splits).length === 0) {
-    throw new DatasetError(
-      `${description.source}: no split found (looked for ${splits.join(", ")} in the ${format.name} layout: ${format.layout})`,
-    );
-  }
+  const whole = deriveVal ? await withVal(opened.splits, description, notes) : opened.splits;
+  const dataset = { ...opened, splits: only(whole, splits), problems, remarks, notes };
+  if (Object.keys(dataset.splits).length === 0) throw missingSplits(description, splits, opened.splits);
   const { dependencies } = files;
   if (dependencies && (dependencies.size >= FILES_WORTH_CACHING || typeof options.cache === "string")) {
     cache?.save(key, dataset, dependencies);
   }
-  return dataset;
+  return { ...dataset, notes: [...known, ...notes] };
+}
+
+/** The splits from which those that are wanted are made. The rows of a CSV file may name any. */
+function splitsToRead(format: string, { splits }: Description, wanted: readonly SplitName[]): readonly SplitName[] {
+  if (format === "csv") return SPLIT_NAMES;
+  if (splits.val) return wanted;
+  const source = splits.test ? "test" : "train";
+  return SPLIT_NAMES.filter((split) => wanted.includes(split) || (split === source && wanted.includes("val")));
+}
+
+/** Splits with validation images, where there are none: the test images, or a part of the training images. */
+async function withVal(
+  splits: Dataset["splits"],
+  { source, splits: entries }: Description,
+  notes: string[],
+): Promise<Dataset["splits"]> {
+  const { train, val, test } = splits;
+  if (val ?? entries.val) return splits;
+  if (test) {
+    notes.push(`${source}: there is no validation split, so the ${test.length} test images are used for it`);
+    return { ...splits, val: test };
+  }
+  const dealt = entries.test || !train ? undefined : await setApart(train);
+  if (!dealt || !train) return splits;
+  const command = `yolov9 data split --data ${shellText(source)} --output FOLDER`;
+  notes.push(
+    `${source}: there is no validation split, so ${dealt.val.length} of the ${train.length} training images are set apart for it, ` +
+      `always the same; to choose, stratify and keep a split: ${command}`,
+  );
+  return { ...splits, ...dealt };
+}
+
+function only(splits: Dataset["splits"], wanted: readonly SplitName[]): Dataset["splits"] {
+  return Object.fromEntries(Object.entries(splits).filter(([split]) => wanted.includes(split as SplitName)));
+}
+
+function missingSplits(
+  { source, splits: entries }: Description,
+  wanted: readonly SplitName[],
+  read: Dataset["splits"],
+): DatasetError {
+  const there = SPLIT_NAMES.filter((split) => entries[split] ?? read[split]);
+  const splits = there.length > 0 ? `there are ${there.join(", ")}` : "there are none";
+  return new DatasetError(`${source}: no split "${wanted.join('", "')}"; ${splits}`);
+}
+
+/** A description that is complete, and how it came about where its file does not say so. */
+export interface Described extends DescriptionFile {
+  readonly format: string;
+  readonly notes: readonly string[];
 }
 
 /** How a data set is described: by its YAML file, or by the layout that its folder has. */
-export async function describeDataset(path: string): Promise<DescriptionFile> {
+export async function describeDataset(path: string): Promise<Described> {
   return describe(resolve(path));
 }
 
-async function describe(path: string): Promise<DescriptionFile> {
+async function describe(path: string): Promise<Described> {
   const found = await stat(path).catch(() => undefined);
   if (!found) throw new DatasetError(`${path}: no such file or folder; give a dataset's YAML file or folder`);
   const file = found.isDirectory() ? await descriptionIn(path) : path;
   if (file !== undefined) return describeFile(file);
-  const files = new FileAccess();
-  for (const format of formats) {
-    if (await format.recognises(path, files)) return plain(format.name, { source: path, root: path, splits: {} });
-  }
-  const layouts = formats.map(({ name, layout }) => `  ${name}: ${layout}`).join("\n");
-  throw new DatasetError(
-    `${path}: no known dataset layout. Known ones are\n${layouts}\nor give a YAML file with "format", "path", "train" and "val".`,
-  );
+  return { ...(await recogniseFolder({ source: path, root: path })), singleClass: false, notes: [] };
 }
 
 /** Annotation files that are a data set of one split by themselves. */
 const FORMAT_OF_FILE: Readonly<Record<string, string>> = { ".txt": "yolo", ".json": "coco", ".csv": "csv" };
 
-async function describeFile(file: string): Promise<DescriptionFile> {
+async function describeFile(file: string): Promise<Described> {
   const format = FORMAT_OF_FILE[extname(file).toLowerCase()];
-  if (format === undefined) return readDescription(file);
+  if (format === undefined) return completed(await readDescription(file));
   const split = SPLIT_NAMES.find((name) => basename(file).includes(name)) ?? "train";
-  return plain(format, { source: file, root: dirname(file), splits: { [split]: [file] } });
+  const description: Description = { source: file, root: dirname(file), splits: { [split]: [file] } };
+  return { format, description, singleClass: false, notes: [] };
 }
 
-function plain(format: string, description: Description): DescriptionFile {
-  return { format, description, singleClass: false };
+/** A description with what its file leaves out, and paths that exist. */
+async function completed(read: DescriptionFile): Promise<Described> {
+  const { description, format, parts } = read;
+  if (parts) return { ...read, format: format ?? "yolo", notes: [] };
+  const recognised = (root: string) => recogniseFolder({ source: description.source, root, ...(format && { format }) });
+  const entries = Object.values(description.splits).flat();
+  const files = new FileAccess();
+  if (entries.length === 0) {
+    const { description: placed, notes } = await relocate(description, files, () => Promise.resolve({}));
+    const { format: own, description: shown } = await recognised(placed.root);
+    return { ...read, format: own, description: { ...shown, ...placed, splits: shown.splits }, notes };
+  }
+  const kinds = new Set(entries.map((entry) => FORMAT_OF_FILE[extname(entry).toLowerCase()]));
+  const [kind = "yolo"] = kinds;
+  const own = format ?? (kinds.size === 1 ? kind : "yolo");
+  const otherwise = (root: string) =>
+    recogniseFolder({ source: description.source, root, format: own }).then(
+      ({ description: shown }) => shown.splits,
+      () => ({}),
+    );
+  return { ...read, format: own, ...(await relocate(description, files, otherwise)) };
 }
 
 async function descriptionIn(folder: string): Promise<string | undefined> {

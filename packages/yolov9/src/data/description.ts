@@ -42,7 +42,7 @@ const partSchema = z.union([
 export const MOST_PARTS = 100;
 
 const descriptionSchema = z.looseObject({
-  format: z.enum(["yolo", "voc", "coco", "csv"]).default("yolo"),
+  format: z.enum(["yolo", "voc", "coco", "csv"]).nullish(),
   path: z.string().min(1).nullish(),
   train: paths,
   val: paths,
@@ -75,6 +75,8 @@ export interface Description {
   /** Entries as written, relative to the root; a split without entry is absent. */
   readonly splits: Partial<Record<SplitName, string[]>>;
   readonly names?: string[];
+  /** How many classes there are at least, where they have no names. */
+  readonly classCount?: number;
   readonly images?: string;
   readonly labels?: string;
   readonly units?: "pixel" | "fraction";
@@ -91,7 +93,8 @@ export interface DatasetPart {
 }
 
 export interface DescriptionFile {
-  readonly format: string;
+  /** As the file says; absent where it says nothing. */
+  readonly format?: string;
   readonly description: Description;
   readonly classes?: ClassSelection;
   readonly singleClass: boolean;
@@ -131,7 +134,7 @@ export async function readDescription(file: string): Promise<DescriptionFile> {
     source: file,
     root: resolve(dirname(file), path ?? "."),
     splits: splitEntries(result.data),
-    ...(nameList && { names: nameList }),
+    ...(nameList ? { names: nameList } : nc && { classCount: nc }),
     ...(images && { images }),
     ...(labels && { labels }),
     ...(units && { units }),
@@ -139,7 +142,7 @@ export async function readDescription(file: string): Promise<DescriptionFile> {
     ...(categoryIds && { categoryIds }),
   };
   return {
-    format,
+    ...(format && { format }),
     description,
     singleClass: single_class ?? false,
     ...(classes && { classes: selectionOf(classes) }),

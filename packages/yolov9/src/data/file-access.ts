@@ -3,7 +3,7 @@
  * size and time, so that a cache can tell whether anything has changed since. Pipes, devices and absurdly large texts are refused.
  */
 
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
+import { open, readdir, readFile, realpath, stat } from "node:fs/promises";
 import { statSync } from "node:fs";
 import { resolve } from "node:path";
 
@@ -79,6 +79,23 @@ export class FileAccess {
     if (!found.isFile()) throw new Error(found.isDirectory() ? "it is a folder" : "it is not a plain file");
     if (found.size > MOST_TEXT_BYTES) throw new Error(`it has ${found.size} bytes, more than ${MOST_TEXT_BYTES}`);
     return readFile(path, "utf8");
+  }
+
+  /** The first bytes of a plain file as text; empty where there is none. For a guess at what a file is. */
+  async beginning(path: string, bytes = 2 ** 16): Promise<string> {
+    this.#note(path);
+    const found = await stat(path).catch(() => undefined);
+    if (found?.isFile() !== true) return "";
+    const handle = await open(path).catch(() => undefined);
+    if (handle === undefined) return "";
+    try {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(bytes, found.size)));
+      return buffer.toString("utf8", 0, bytesRead);
+    } catch {
+      return "";
+    } finally {
+      await handle.close();
+    }
   }
 
   /** Names in a folder, sorted; none when it is missing. */

@@ -31,6 +31,11 @@ export function isUnsupportedImageFile(path: string): boolean {
   return UNSUPPORTED_EXTENSIONS.has(extname(path).toLowerCase());
 }
 
+/** What macOS leaves beside files of other systems: named like pictures and labels, but neither. */
+export function isJunk(name: string): boolean {
+  return name.startsWith("._") || name === "__MACOSX";
+}
+
 /** What a walk through folders meets on its way. */
 export interface WalkObserver {
   /** Every folder that is entered. */
@@ -60,6 +65,7 @@ export async function listFiles(folder: string, observer: WalkObserver = {}): Pr
     visited.add(real);
     observer.folder?.(path);
     for (const entry of await readdir(path, { withFileTypes: true })) {
+      if (isJunk(entry.name)) continue;
       const child = join(path, entry.name);
       const isFolder =
         entry.isDirectory() ||

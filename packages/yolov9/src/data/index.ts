@@ -1,6 +1,7 @@
 // Opening data
 export { openDataset, type OpenOptions } from "./dataset.js";
 export { readDescription } from "./description.js";
+export { writeDescription } from "./write-description.js";
 export { alikeText, checkCommand, groupAlike, problemLines } from "./alike-problems.js";
 export {
   DatasetError,

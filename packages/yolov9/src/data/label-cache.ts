@@ -15,7 +15,7 @@ import { stampOf, type Stamp } from "./file-access.js";
 import type { Dataset } from "./sample.js";
 
 /** Part of every key: entries of another layout are never found. */
-const LAYOUT = 1;
+const LAYOUT = 2;
 
 /** Files changed as shortly before reading as this may change again without a new time: file systems count in steps. */
 const CLOCK_STEP_MS = 50;

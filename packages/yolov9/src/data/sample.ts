@@ -110,6 +110,8 @@ export interface Dataset {
   readonly problems: readonly Problem[];
   /** What was used although it is odd, or used after a change. */
   readonly remarks: readonly Problem[];
+  /** How it was understood where it does not say so itself: splits set apart, folders guessed, classes numbered. */
+  readonly notes: readonly string[];
   /** The category id of each class index, where the source has ids (COCO). */
   readonly categoryIds?: readonly number[];
   readonly keypoints?: KeypointSet;

@@ -208,7 +208,7 @@ async function writeLists(path: string, dataset: Dataset, output: string): Promi
     const lists: [string, string][] = [];
     for (const [split, samples] of Object.entries(dataset.splits)) {
       lists.push([split, target.finalPath(`${split}.txt`)]);
-      await target.text(`${split}.txt`, samples.map((sample) => `${format.listLine!(sample)}\n`).join(""));
+      await target.text(`${split}.txt`, samples.map((sample) => `${format.listLine!(sample, description)}\n`).join(""));
     }
     const text = descriptionText(name, description, dataset.names, Object.fromEntries(lists));
     await target.text("data.yaml", text);

@@ -20,12 +20,11 @@ export async function openData(config: TrainConfig): Promise<RunData> {
   if (config.data === undefined)
     throw new UsageError("data is missing: give --data, or --resume for a run that has begun");
   const { data, singleClass, maxMegapixels } = config;
-  const dataset = await openDataset(data, { splits: ["train", "val"], singleClass, maxPixels: maxMegapixels * 1e6 });
+  const maxPixels = maxMegapixels * 1e6;
+  const dataset = await openDataset(data, { splits: ["train", "val"], singleClass, maxPixels, deriveVal: true });
   const { train: training, val } = dataset.splits;
   if (training === undefined || val === undefined) {
-    throw new ConfigError(
-      `${config.data}: training needs a train and a val split; found ${Object.keys(dataset.splits).join(", ")}`,
-    );
+    throw new ConfigError(`${config.data}: training needs a train and a val split; found ${foundText(dataset)}`);
   }
   requireObjects(config.data, dataset.names, training);
   return { dataset, train: training, val };
@@ -47,6 +46,12 @@ function requireObjects(data: string, names: readonly string[], training: readon
 /** Whether any image has a box of a class; crowd regions are none. */
 export function hasObjects(samples: readonly Sample[]): boolean {
   return samples.some(({ crowd }) => crowd.includes(0));
+}
+
+function foundText({ splits }: Dataset): string {
+  return Object.entries(splits)
+    .map(([split, { length }]) => `${split} with ${length} ${length === 1 ? "image" : "images"}`)
+    .join(", ");
 }
 
 /** Loaders of both splits; the memory for decoded images is shared by their number. */

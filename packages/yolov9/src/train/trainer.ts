@@ -368,6 +368,7 @@ class Trainer {
     );
     note(`${training.length} training and ${val.length} validation images, ${dataset.names.length} classes`);
     if (nominalBatch > batch) note(`a step of the optimiser every ${Math.round(nominalBatch / batch)} batches`);
+    for (const line of new Set(dataset.notes)) note(`note: ${line}`);
     for (const line of problemLines(dataset.problems, checkCommand(this.#config.data!))) note(`left out: ${line}`);
     if (!hasObjects(val))
       note("warning: no validation image has an object: nothing can be measured, and no epoch is better than another");

@@ -8,7 +8,7 @@ import { extname } from "node:path";
 import { openDataset } from "../dataset.js";
 import { DatasetError, SPLIT_NAMES, type Dataset, type SplitName } from "../sample.js";
 import { BLANK_SPREAD, findDuplicates, spreadOf } from "./duplicates.js";
-import { findingOf, findingsOf, SEVERITIES, sortFindings, type Finding, type Severity } from "./findings.js";
+import { findingOf, findingsOf, SEVERITIES, sortFindings, strictly, type Finding, type Severity } from "./findings.js";
 import { lookAtLabels } from "./look-at-labels.js";
 import type { ScannedImage } from "./scan-image.js";
 import { scanImages, type ScanOptions } from "./scan-images.js";
@@ -19,6 +19,8 @@ export interface CheckOptions extends Partial<ScanOptions> {
   readonly pixels?: boolean;
   /** Images of more pixels are a finding, and not looked at. Default 100 million. */
   readonly maxPixels?: number;
+  /** Whether warnings count as errors. Default false. */
+  readonly strict?: boolean;
 }
 
 export interface CheckResult {
@@ -34,22 +36,31 @@ export async function checkDataset(path: string, options: CheckOptions = {}): Pr
   const { maxPixels } = options;
   let dataset: Dataset;
   try {
-    dataset = await openDataset(path, { thorough: true, cache: false, ...(maxPixels !== undefined && { maxPixels }) });
+    const limit = maxPixels === undefined ? {} : { maxPixels };
+    dataset = await openDataset(path, { thorough: true, deriveVal: true, cache: false, ...limit });
   } catch (error) {
     if (!(error instanceof DatasetError)) throw error;
-    return result(path, [findingOf("dataset-unusable", { file: path, reason: error.message })]);
+    return result(path, [findingOf("dataset-unusable", { file: path, reason: error.message })], options);
   }
   const statistics = statisticsOf(dataset);
+  // Which classes validation images lack says nothing about the data where they were only set apart by us.
+  const isDerived = dataset.labelFiles !== undefined && dataset.labelFiles.entries.val === undefined;
   const findings = [
     ...findingsOf([...dataset.problems, ...dataset.remarks]),
     ...emptySplits(dataset),
-    ...lookAtLabels(dataset, statistics),
+    ...nothingToLearn(dataset, statistics),
+    ...lookAtLabels(dataset, statistics).filter(({ kind }) => !isDerived || kind !== "class-missing-in-split"),
     ...(await lookAtImages(dataset, options)),
   ];
-  return { ...result(path, findings), dataset, statistics };
+  return { ...result(path, findings, options), dataset, statistics };
 }
 
-function result(path: string, findings: readonly Finding[]): Pick<CheckResult, "path" | "findings" | "counts"> {
+function result(
+  path: string,
+  all: readonly Finding[],
+  { strict = false }: CheckOptions,
+): Pick<CheckResult, "path" | "findings" | "counts"> {
+  const findings = strict ? strictly(all) : all;
   const count = (severity: Severity) => findings.filter((finding) => finding.severity === severity).length;
   const counts = { error: count("error"), warning: count("warning"), info: count("info") };
   return { path, findings: sortFindings(findings), counts };
@@ -64,6 +75,13 @@ function emptySplits({ splits, root }: Dataset): Finding[] {
   return SPLIT_NAMES.filter((split) => splits[split]?.length === 0).map((split) =>
     findingOf("split-empty", { file: root, split, reason: `no image of "${split}" can be used` }),
   );
+}
+
+function nothingToLearn({ root }: Dataset, { splits }: Statistics): Finding[] {
+  const { train } = splits;
+  if (!train || train.images === 0 || train.objects > 0) return [];
+  const reason = `none of the ${train.images} training images has an object`;
+  return [findingOf("nothing-to-learn", { file: root, split: "train", reason })];
 }
 
 interface Seen {

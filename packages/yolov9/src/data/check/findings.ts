@@ -10,6 +10,7 @@ export const SEVERITIES: readonly Severity[] = ["error", "warning", "info"];
 type CheckKind =
   | "dataset-unusable"
   | "split-empty"
+  | "nothing-to-learn"
   | "image-damaged"
   | "image-wrong-extension"
   | "image-rotated"
@@ -47,29 +48,33 @@ interface KindFacts {
   readonly repair?: "drop" | "clip";
 }
 
-/** Every kind, gravest and most general first: the order of reports. */
+/**
+ * Every kind, gravest and most general first: the order of reports. An error stops training; what training leaves out or takes as it is
+ * are warnings.
+ */
 export const FINDING_KINDS: Readonly<Record<FindingKind, KindFacts>> = {
   "dataset-unusable": { severity: "error", title: "Data set cannot be read", advice: "Nothing can be trained with it before this is corrected." },
   "split-empty": { severity: "error", title: "Split without usable image", advice: "Correct its path, or the images named below." },
   "split-without-labels": { severity: "error", title: "Split without any label file", advice: "Put the label files where they are looked for, or name their folder with `labels:`." },
-  "image-missing": { severity: "error", title: "Missing image", advice: "Take it out of the list or annotation file, or bring it back." },
-  "image-unreadable": { severity: "error", title: "Unreadable image", advice: "Replace the file or remove it; training leaves it out." },
-  "image-damaged": { severity: "error", title: "Damaged image", advice: "Its header is whole but its pixels are not: copy it again. Training leaves it out." },
-  "image-huge": { severity: "error", title: "Image with too many pixels", advice: "Cut it into tiles, or raise `--max-megapixels`." },
+  "nothing-to-learn": { severity: "error", title: "Training images without any object", advice: "Training needs at least one box: put label files where they are looked for, or correct the rows named below." },
+  "image-missing": { severity: "warning", title: "Missing image", advice: "Take it out of the list or annotation file, or bring it back." },
+  "image-unreadable": { severity: "warning", title: "Unreadable image", advice: "Replace the file or remove it; training leaves it out." },
+  "image-damaged": { severity: "warning", title: "Damaged image", advice: "Its header is whole but its pixels are not: copy it again. Training leaves it out." },
+  "image-huge": { severity: "warning", title: "Image with too many pixels", advice: "Cut it into tiles, or raise `--max-megapixels`." },
   "image-tiny": { severity: "warning", title: "Image of a few pixels", advice: "Probably an icon or damage; training leaves it out." },
-  "image-size-differs": { severity: "error", title: "Image of another size than its labels say", advice: "Labels were made for another version of the picture, or before its EXIF rotation was applied." },
-  "image-across-splits": { severity: "error", title: "Same file in two splits", advice: "Validation on training images says nothing: remove one." },
+  "image-size-differs": { severity: "warning", title: "Image of another size than its labels say", advice: "Labels were made for another version of the picture, or before its EXIF rotation was applied." },
+  "image-across-splits": { severity: "warning", title: "Same file in two splits", advice: "Validation on training images says nothing: remove one." },
   "image-near-across-splits": { severity: "warning", title: "Nearly the same picture in two splits", advice: "Keep such pictures in one split: `yolov9 data split --group`." },
-  "label-unreadable": { severity: "error", title: "Unreadable label file", advice: "Training leaves the image out, or takes it for one without objects." },
-  "row-malformed": { severity: "error", title: "Label that cannot be understood", advice: "Correct the row; training skips it." },
-  "class-unknown": { severity: "error", title: "Class that the data set does not name", advice: "Add the name, or correct the number; training skips the row." },
-  "id-unknown": { severity: "error", title: "Annotation of an unknown image", advice: "Remove it, or list the image." },
-  "id-duplicate": { severity: "error", title: "Id that is used twice", advice: "Number images and annotations uniquely." },
-  "box-no-area": { severity: "error", title: "Box without area", advice: "Training skips it; `--fix` drops it.", repair: "drop" },
-  "box-outside": { severity: "error", title: "Box outside its image", advice: "Training skips it; `--fix` drops it.", repair: "drop" },
-  "polygon-short": { severity: "error", title: "Polygon with fewer than three points", advice: "Training skips it; `--fix` drops it from YOLO labels.", repair: "drop" },
-  "mask-malformed": { severity: "error", title: "Mask that cannot be understood", advice: "Training uses only the box." },
-  "keypoints-malformed": { severity: "error", title: "Keypoints that cannot be understood", advice: "Compare them with `kpt_shape`." },
+  "label-unreadable": { severity: "warning", title: "Unreadable label file", advice: "Training leaves the image out, or takes it for one without objects." },
+  "row-malformed": { severity: "warning", title: "Label that cannot be understood", advice: "Correct the row; training skips it." },
+  "class-unknown": { severity: "warning", title: "Class that the data set does not name", advice: "Add the name, or correct the number; training skips the row." },
+  "id-unknown": { severity: "warning", title: "Annotation of an unknown image", advice: "Remove it, or list the image." },
+  "id-duplicate": { severity: "warning", title: "Id that is used twice", advice: "Number images and annotations uniquely." },
+  "box-no-area": { severity: "warning", title: "Box without area", advice: "Training skips it; `--fix` drops it.", repair: "drop" },
+  "box-outside": { severity: "warning", title: "Box outside its image", advice: "Training skips it; `--fix` drops it.", repair: "drop" },
+  "polygon-short": { severity: "warning", title: "Polygon with fewer than three points", advice: "Training skips it; `--fix` drops it from YOLO labels.", repair: "drop" },
+  "mask-malformed": { severity: "warning", title: "Mask that cannot be understood", advice: "Training uses only the box." },
+  "keypoints-malformed": { severity: "warning", title: "Keypoints that cannot be understood", advice: "Compare them with `kpt_shape`." },
   "box-sticks-out": { severity: "warning", title: "Box that sticks out of its image", advice: "Training cuts it at the edge, and so does `--fix`.", repair: "clip" },
   "box-duplicate": { severity: "warning", title: "Object that is labelled twice", advice: "`--fix` drops the second.", repair: "drop" },
   "row-duplicate": { severity: "warning", title: "Row that appears twice", advice: "Only the first counts; `--fix` drops the second.", repair: "drop" },
@@ -104,6 +109,11 @@ export function findingsOf(problems: readonly Problem[]): Finding[] {
   return problems.map(({ kind = "row-malformed", ...facts }) => findingOf(kind, facts));
 }
 
+/** Findings of which the warnings count as errors. */
+export function strictly(findings: readonly Finding[]): Finding[] {
+  return findings.map((finding) => (finding.severity === "warning" ? { ...finding, severity: "error" } : finding));
+}
+
 /** Gravest first, then by kind, file and line. */
 export function sortFindings(findings: readonly Finding[]): Finding[] {
   return [...findings].sort(
@@ -116,8 +126,8 @@ export function sortFindings(findings: readonly Finding[]): Finding[] {
 }
 
 /** Findings by kind, in the order of sorted findings. */
-export function groupFindings(findings: readonly Finding[]): [FindingKind, Finding[]][] {
-  const groups = new Map<FindingKind, Finding[]>();
+export function groupFindings(findings: readonly Finding[]): [FindingKind, [Finding, ...Finding[]]][] {
+  const groups = new Map<FindingKind, [Finding, ...Finding[]]>();
   for (const finding of sortFindings(findings)) {
     const group = groups.get(finding.kind);
     if (group) group.push(finding);

@@ -6,15 +6,22 @@ import { openPicture } from "@yolov9/runtime/decode-picture";
 import sharp from "sharp";
 
 import { escapeMarkup } from "../../markup.js";
+import { groupAlike } from "../alike-problems.js";
 import { mapBounded } from "../image-files.js";
 import type { CheckResult } from "./check-dataset.js";
 import { FINDING_KINDS, groupFindings, SEVERITIES, type Finding, type FindingKind } from "./findings.js";
 import { plotsOf } from "./plots.js";
 import type { Statistics } from "./statistics.js";
 
-/** Findings of a kind that get a picture, and that are listed at all: a set with 100,000 of them still makes a file that opens. */
+/** What of a kind is shown: a set with 100,000 findings still makes a file that opens. */
 const PICTURES_A_KIND = 24;
-const LISTED_A_KIND = 500;
+const PICTURES_A_GROUP = 6;
+const GROUPS_A_KIND = 100;
+const LISTED_A_GROUP = 500;
+/** More findings that say the same become one line. */
+const LISTED_ONE_BY_ONE = 3;
+
+type Findings = readonly [Finding, ...Finding[]];
 const THUMBNAIL = 220;
 const THUMBNAILS_AT_ONCE = 4;
 /** How much of the picture around a box is shown, in sides of the box, and at least so many pixels. */
@@ -56,26 +63,46 @@ function splitCards({ splits }: Statistics): string {
     .join("");
 }
 
-function contents(groups: readonly [FindingKind, readonly Finding[]][]): string {
+function contents(groups: readonly [FindingKind, Findings][]): string {
   if (groups.length === 0) return `<p class="good">Nothing was found. This data set is ready for training.</p>`;
   const rows = groups.map(([kind, found]) => {
-    const { title, severity } = FINDING_KINDS[kind];
+    const { title } = FINDING_KINDS[kind];
+    const { severity } = found[0];
     return `<li><a href="#${kind}"><span class="tag ${severity}">${severity}</span> ${title}</a> <b>${found.length}</b></li>`;
   });
   return `<ul class="contents">${rows.join("")}</ul>`;
 }
 
-async function section(kind: FindingKind, found: readonly Finding[], root: string): Promise<string> {
-  const { title, severity, advice } = FINDING_KINDS[kind];
-  const pictured = found.filter(({ image }) => image !== undefined).slice(0, PICTURES_A_KIND);
-  const tiles = await mapBounded(pictured, THUMBNAILS_AT_ONCE, (finding) => tile(finding, root));
-  const rest = found.filter((finding) => !pictured.includes(finding));
-  const listed = rest.slice(0, LISTED_A_KIND).map((finding) => `<li>${text(finding, root)}</li>`);
-  const more = rest.length > listed.length ? `<li>and ${rest.length - listed.length} more</li>` : "";
+async function section(kind: FindingKind, found: Findings, root: string): Promise<string> {
+  const { title, advice } = FINDING_KINDS[kind];
+  const { severity } = found[0];
+  const groups = groupAlike(found).slice(0, GROUPS_A_KIND);
+  const examples = groups.flatMap((group) =>
+    group.filter(({ image }) => image !== undefined).slice(0, PICTURES_A_GROUP),
+  );
+  const pictured = new Set(examples.slice(0, PICTURES_A_KIND));
+  const tiles = await mapBounded([...pictured], THUMBNAILS_AT_ONCE, (finding) => tile(finding, root));
+  const listed = groups.map((group) =>
+    groupItem(
+      group.filter((finding) => !pictured.has(finding)),
+      root,
+    ),
+  );
+  const told = groups.reduce((sum, group) => sum + group.length, 0);
+  const more = found.length > told ? `<li>and ${found.length - told} more of other kinds</li>` : "";
   return `<section id="${kind}"><h2><span class="tag ${severity}">${severity}</span> ${title} <small>${found.length}</small></h2>
 <p>${escapeMarkup(advice).replace(/`([^`]+)`/g, "<code>$1</code>")}</p>
 ${tiles.length > 0 ? `<div class="tiles">${tiles.join("")}</div>` : ""}
-${listed.length > 0 ? `<ul class="list">${listed.join("")}${more}</ul>` : ""}</section>`;
+${listed.join("") + more === "" ? "" : `<ul class="list">${listed.join("")}${more}</ul>`}</section>`;
+}
+
+/** A few findings one by one; of many that say the same, one line with their number, which opens. */
+function groupItem(group: readonly Finding[], root: string): string {
+  const items = group.slice(0, LISTED_A_GROUP).map((finding) => `<li>${text(finding, root)}</li>`);
+  if (group.length <= LISTED_ONE_BY_ONE) return items.join("");
+  const untold = group.length > items.length ? `<li>and ${group.length - items.length} more</li>` : "";
+  const count = (group.length - 1).toLocaleString("en");
+  return `<li><details><summary>${text(group[0]!, root)} <b>and ${count} more like it</b></summary><ul>${items.slice(1).join("")}${untold}</ul></details></li>`;
 }
 
 function text({ file, line, reason }: Finding, root: string): string {

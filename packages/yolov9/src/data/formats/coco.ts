@@ -24,23 +24,16 @@ import {
 } from "../sample.js";
 import { toRow } from "./coco-annotation.js";
 import { annotationSchema, cocoId, readCocoFile, repairCoco, type CocoImage, type ReadCocoFile } from "./coco-file.js";
+import { PREFIXES, proposeCoco } from "./coco-layout.js";
 import { writeCoco } from "./coco-writer.js";
 import { labelPathOf, rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
 
-/** Prefixes of annotation files, best first: keypoint files hold only one category, but more about it. */
-const PREFIXES = ["instances_", "person_keypoints_", "annotations_"];
-
 export const coco: DatasetFormat = {
   name: "coco",
-  layout: "annotations/instances_{train,val,test}*.json with train*/, val*/ or images/ beside",
-
-  async recognises(folder, files) {
-    return Object.keys(await findSplits(folder, files)).length > 0;
-  },
+  propose: proposeCoco,
 
   async open(description, context) {
-    const given = Object.keys(description.splits).length > 0;
-    const entries = given ? description.splits : await findSplits(description.root, context.files);
+    const entries = description.splits;
     const read: SplitFile[] = [];
     // Every split's categories count, wanted or not: class indices must not depend on which splits are opened.
     for (const split of SPLIT_NAMES) {
@@ -68,18 +61,6 @@ export const coco: DatasetFormat = {
 
   repair: repairCoco,
 };
-
-async function findSplits(root: string, files: FileAccess): Promise<Description["splits"]> {
-  const names = await files.names(join(root, "annotations"));
-  const splits: Description["splits"] = {};
-  for (const split of SPLIT_NAMES) {
-    for (const prefix of PREFIXES) {
-      const found = names.filter((name) => name.startsWith(`${prefix}${split}`) && name.endsWith(".json"));
-      if (found.length > 0) splits[split] ??= found.map((name) => join("annotations", name));
-    }
-  }
-  return splits;
-}
 
 interface SplitFile extends ReadCocoFile {
   readonly split: SplitName;

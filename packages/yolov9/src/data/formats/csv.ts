@@ -10,7 +10,7 @@ import { stringify } from "yaml";
 import type { DatasetTarget } from "../dataset-target.js";
 import type { Description } from "../description.js";
 import type { FileAccess } from "../file-access.js";
-import type { ImageSize } from "../image-files.js";
+import { isImageFile, type ImageSize } from "../image-files.js";
 import { SampleBuilder, type RowIssue } from "../sample-builder.js";
 import {
   boxOf,
@@ -24,6 +24,8 @@ import {
   type Sample,
   type SplitName,
 } from "../sample.js";
+import { splitOfName } from "../split-of-path.js";
+import { proposeCsv } from "./csv-layout.js";
 import { csvLine, parseCsv, type CsvRecord } from "./csv-text.js";
 import { labelPathOf, rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
 import { editLines } from "./lines.js";
@@ -57,34 +59,12 @@ const BOX_COLUMNS: readonly (readonly [Column, Column, Column, Column])[] = [
   ["cx", "cy", "w", "h"],
 ];
 
-const SPLIT_OF: Readonly<Record<string, SplitName>> = {
-  train: "train",
-  training: "train",
-  val: "val",
-  valid: "val",
-  validation: "val",
-  test: "test",
-};
-
-/** Files that are looked for in a folder, by split; "*" has a column `split` or is all training data. */
-const FILES: Record<SplitName | "*", readonly string[]> = {
-  train: ["train.csv", "train/_annotations.csv"],
-  val: ["val.csv", "valid.csv", "validation.csv", "valid/_annotations.csv", "val/_annotations.csv"],
-  test: ["test.csv", "test/_annotations.csv"],
-  "*": ["annotations.csv", "labels.csv", "_annotations.csv"],
-};
-
 export const csv: DatasetFormat = {
   name: "csv",
-  layout: "{train,val,test}.csv, or annotations.csv with a column split, and images/ beside",
-
-  async recognises(folder, files) {
-    return Object.keys(await findSplits(folder, files)).length > 0;
-  },
+  propose: (survey, files) => proposeCsv(survey, files, (header) => columnsOf(header) !== undefined),
 
   async open(description, context) {
-    const given = Object.keys(description.splits).length > 0;
-    const entries = given ? description.splits : await findSplits(description.root, context.files);
+    const entries = description.splits;
     const tables = await readTables(entries, description, context.files);
     const rows = tables.flatMap(({ rows }) => rows);
     const names = description.names ?? namesOf(rows);
@@ -110,16 +90,6 @@ export const csv: DatasetFormat = {
     });
   },
 };
-
-async function findSplits(root: string, files: FileAccess): Promise<Partial<Record<SplitName, string[]>>> {
-  const splits: Partial<Record<SplitName, string[]>> = {};
-  for (const split of SPLIT_NAMES) {
-    for (const name of FILES[split]) if (await files.exists(join(root, name))) splits[split] ??= [name];
-  }
-  if (Object.keys(splits).length > 0) return splits;
-  for (const name of FILES["*"]) if (await files.exists(join(root, name))) return { train: [name] };
-  return splits;
-}
 
 /** Column numbers by meaning, and which of the ways a box is given in. */
 interface Columns {
@@ -208,7 +178,7 @@ function toTable(file: string, [header, ...records]: CsvRecord[]): Pick<Table, "
 }
 
 function rowsOfSplit({ rows, hasSplits, split: own }: Table, split: SplitName): Row[] {
-  if (hasSplits) return rows.filter((row) => (SPLIT_OF[row.split] ?? own) === split);
+  if (hasSplits) return rows.filter((row) => (splitOfName(row.split) ?? own) === split);
   return own === split ? [...rows] : [];
 }
 
@@ -237,7 +207,9 @@ async function readSamples(
   }
   const images = [...byImage.values()];
   const paths: string[] = [];
-  for (const [row] of images) paths.push(await locateImage(row!, description, context.files));
+  let found: Promise<ReadonlyMap<string, string>> | undefined;
+  const elsewhere = () => (found ??= imagesByName(description.root, context.files));
+  for (const [row] of images) paths.push(await locateImage(row!, description, context.files, elsewhere));
   const sizes = await context.files.imageSizes(paths, context.problems);
   const indices = indicesOf(names);
   const fractions = (description.units ?? guessUnits(rows)) === "fraction";
@@ -247,8 +219,13 @@ async function readSamples(
   });
 }
 
-/** Beside the file, in a folder `images` or the split's, as a path from the root, or named without extension. */
-async function locateImage({ file, image }: Row, { root, images }: Description, files: FileAccess): Promise<string> {
+/** Beside the file, in a folder `images` or the split's, as a path from the root, named without extension, or anywhere below the root. */
+async function locateImage(
+  { file, image }: Row,
+  { root, images }: Description,
+  files: FileAccess,
+  elsewhere: () => Promise<ReadonlyMap<string, string>>,
+): Promise<string> {
   const base = dirname(file);
   const split = basename(file, ".csv");
   const folders =
@@ -262,7 +239,14 @@ async function locateImage({ file, image }: Row, { root, images }: Description, 
       if ((await files.kind(path)) !== "absent") return path;
     }
   }
-  return resolve(folders[0]!, image);
+  const usual = resolve(folders[0]!, image);
+  return images === undefined ? ((await elsewhere()).get(basename(image)) ?? usual) : usual;
+}
+
+/** All images below a folder by their names, for tables that name no folder; the first of two counts. */
+async function imagesByName(folder: string, files: FileAccess): Promise<ReadonlyMap<string, string>> {
+  const all = (await files.filesBelow(folder)).filter(isImageFile).reverse();
+  return new Map(all.map((path) => [basename(path), path]));
 }
 
 /** Coordinates that are all between 0 and 1 are fractions: boxes of a pixel would be no boxes. */

@@ -4,6 +4,7 @@ import { basename, isAbsolute, relative } from "node:path";
 
 import type { Description } from "../description.js";
 import type { FileAccess } from "../file-access.js";
+import type { FolderSurvey } from "../folder-survey.js";
 import type { RowIssue } from "../sample-builder.js";
 import type { Dataset, Problem, Sample, SplitName } from "../sample.js";
 import type { DatasetTarget } from "../dataset-target.js";
@@ -21,23 +22,30 @@ export interface ReadContext {
   readonly problems: Problem[];
   /** What was used although it is odd. */
   readonly remarks: Problem[];
+  /** How the data set was understood where it does not say so itself, for the user. */
+  readonly notes: string[];
+}
+
+/** How a format reads a folder that no file describes. */
+export interface Proposal {
+  readonly description: Pick<Description, "splits"> & Partial<Omit<Description, "source">>;
+  /** Pictures that get their labels this way: the proposal with most of them is taken. */
+  readonly pictures: number;
 }
 
 export interface DatasetFormat {
   readonly name: string;
-  /** Whether a folder (without description file) has this format's layout. */
-  recognises(folder: string, files: FileAccess): Promise<boolean>;
-  /** For error messages: the layout that `recognises` looks for. */
-  readonly layout: string;
+  /** How this format would read a folder of which the tree is known; undefined when it holds nothing of the format. */
+  propose(survey: FolderSurvey, files: FileAccess): Promise<Proposal | undefined>;
   /**
    * Read annotations and image headers of the wanted splits. Unusable rows and images go to the context's `problems`.
    * @throws DatasetError when nothing can be read
    */
-  open(description: Description, context: ReadContext): Promise<Omit<Dataset, "problems" | "remarks">>;
+  open(description: Description, context: ReadContext): Promise<Omit<Dataset, "problems" | "remarks" | "notes">>;
   /** Write annotations and, through `target`, images. What the format cannot hold is counted by `target.lose`. */
   write(dataset: Dataset, target: DatasetTarget): Promise<void>;
   /** Where labels are found by the image's path alone: how a list of images names one. */
-  listLine?(sample: Sample): string;
+  listLine?(sample: Sample, description: Description): string;
   /** The text of a label file with some of its rows changed and everything else as it was. */
   repair(text: string, edits: readonly RowEdit[]): string;
 }

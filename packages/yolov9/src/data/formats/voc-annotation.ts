@@ -3,8 +3,6 @@
  * files there are is voc.ts.
  */
 
-import { join } from "node:path";
-
 import { XMLParser } from "fast-xml-parser";
 import { z } from "zod";
 
@@ -14,6 +12,7 @@ import type { ImageSize } from "../image-files.js";
 import type { RowEdit } from "../row-edit.js";
 import type { BoxRow } from "../sample-builder.js";
 import type { Attributes } from "../sample.js";
+import { stemOf } from "../split-of-path.js";
 import { linesOf } from "./lines.js";
 import { unbalancedTag } from "./xml-text.js";
 
@@ -59,8 +58,8 @@ export interface Annotation {
 
 const parser = new XMLParser({ parseTagValue: false, isArray: (name) => name === "object" });
 
-export async function readAnnotation(folder: string, stem: string, files: FileAccess): Promise<Annotation> {
-  const file = join(folder, `${stem}.xml`);
+export async function readAnnotation(file: string, files: FileAccess): Promise<Annotation> {
+  const stem = stemOf(file);
   const failed = (reason: string, line?: number): Annotation => {
     return { stem, file, objects: [], failure: line === undefined ? { reason } : { reason, line } };
   };

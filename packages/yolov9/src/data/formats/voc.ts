@@ -1,17 +1,12 @@
 /**
- * Pascal VOC: Annotations/x.xml with pixel boxes, JPEGImages/x.jpg, and ImageSets/Main/{train,val,test}.txt listing stems. Class names are
- * sorted unless the description orders them. Coordinates are taken as pixel edges, as given. Objects marked "difficult" are neither
- * targets nor errors, which a sample says by `crowd`.
+ * Pascal VOC: an XML file a picture with pixel boxes. Usually Annotations/x.xml, JPEGImages/x.jpg, and ImageSets/Main/{train,val,test}.txt
+ * listing stems; any other folders by voc-files.ts. Class names are sorted unless the description orders them. Coordinates are taken as
+ * pixel edges, as given. Objects marked "difficult" are neither targets nor errors, which a sample says by `crowd`.
  */
 
-import { basename, extname, join, resolve } from "node:path";
-
-import type { Description } from "../description.js";
-import type { FileAccess } from "../file-access.js";
-import { isImageFile, mapBounded, type ImageSize } from "../image-files.js";
+import { mapBounded, type ImageSize } from "../image-files.js";
 import { SampleBuilder } from "../sample-builder.js";
 import {
-  DatasetError,
   indicesOf,
   namesInMessage,
   quoted,
@@ -20,119 +15,70 @@ import {
   type Sample,
   type SplitName,
 } from "../sample.js";
+import { stemOf } from "../split-of-path.js";
 import { rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
-import { linesOf } from "./lines.js";
 import { readAnnotation, repairVoc, toRow, type Annotation } from "./voc-annotation.js";
+import { VocFiles, type VocItem } from "./voc-files.js";
+import { proposeVoc } from "./voc-layout.js";
 import { writeVoc } from "./voc-writer.js";
 
 const ANNOTATIONS_AT_ONCE = 32;
 
-/** Lists of stems that stand for a split, best first. */
-const SPLIT_LISTS: Record<SplitName, readonly string[]> = {
-  train: ["train.txt", "trainval.txt"],
-  val: ["val.txt"],
-  test: ["test.txt"],
-};
+/** An annotation file that is read, and its picture. */
+interface Annotated {
+  readonly annotation: Annotation;
+  readonly path: string | undefined;
+}
 
 export const voc: DatasetFormat = {
   name: "voc",
-  layout: "Annotations/*.xml, JPEGImages/ and ImageSets/Main/{train,val,test}.txt",
 
-  async recognises(folder, files) {
-    const names = await files.names(join(folder, "Annotations"));
-    return names.some((name) => name.endsWith(".xml"));
-  },
+  propose: proposeVoc,
 
   async open(description, context) {
-    const { files } = context;
-    const lists = await readSplitLists(description, context);
-    const { stems } = lists;
-    const folder = annotationFolder(description);
+    const vocFiles = new VocFiles(description, context.files);
+    const items: Partial<Record<SplitName, VocItem[]>> = {};
+    for (const split of SPLIT_NAMES) {
+      for (const entry of description.splits[split] ?? []) {
+        (items[split] ??= []).push(...(await vocFiles.itemsOf(entry, split, context.remarks)));
+      }
+    }
     // Every split is parsed, wanted or not: sorted names must not depend on which splits are opened.
-    const all = [...new Set(SPLIT_NAMES.flatMap((split) => stems[split] ?? []))];
-    const parsed = await mapBounded(all, ANNOTATIONS_AT_ONCE, (stem) => readAnnotation(folder, stem, files));
-    const annotations = new Map(all.map((stem, index) => [stem, parsed[index]!]));
+    const all = [
+      ...new Map(SPLIT_NAMES.flatMap((split) => items[split] ?? []).map((item) => [item.file, item])).values(),
+    ];
+    const parsed = await mapBounded(all, ANNOTATIONS_AT_ONCE, ({ file }) => readAnnotation(file, context.files));
+    const annotated = new Map<string, Annotated>();
+    for (const [index, item] of all.entries()) {
+      annotated.set(item.file, { annotation: parsed[index]!, path: await vocFiles.pictureOf(item) });
+    }
     const names = description.names ?? sortedNames(parsed);
-    const images = await imagesByStem(description, files);
-
     const samples: Partial<Record<SplitName, Sample[]>> = {};
     for (const split of context.splits) {
-      const listed = stems[split]?.map((stem) => annotations.get(stem)!);
-      if (listed) samples[split] = await readSamples(listed, images, names, context);
+      const listed = items[split]?.map(({ file }) => annotated.get(file)!);
+      if (listed) samples[split] = await readSamples(listed, names, context);
     }
-    if (context.thorough) await lookForUnlisted(folder, images, annotations, context);
+    if (context.thorough) await lookForUnlisted(vocFiles, annotated, context);
     const opened = { format: "voc", root: description.root, names, splits: samples };
-    const existing = parsed.filter(({ missing }) => !missing);
+    const existing = all.filter((_, index) => parsed[index]!.missing !== true);
     const labelFiles = {
-      entries: lists.entries,
-      files: new Map(existing.map(({ stem, file }) => [file, `${stem}.xml`])),
+      entries: description.splits,
+      files: new Map(existing.map(({ file, place }) => [file, place])),
     };
     return { ...opened, ...(context.thorough && { labelFiles }) };
   },
 
   write: writeVoc,
 
-  listLine: ({ id }) => String(id),
+  listLine: ({ path, id }, { splits }) =>
+    Object.values(splits)
+      .flat()
+      .every((entry) => entry.endsWith(".txt"))
+      ? String(id)
+      : path,
 
   repair: repairVoc,
 };
-
-function annotationFolder({ root, labels = "Annotations" }: Description): string {
-  return resolve(root, labels);
-}
-
-async function readSplitLists(
-  { root, source, splits }: Description,
-  { files, remarks }: ReadContext,
-): Promise<{ entries: Description["splits"]; stems: Partial<Record<SplitName, string[]>> }> {
-  const given = Object.keys(splits).length > 0;
-  const found: Description["splits"] = {};
-  const lists: Partial<Record<SplitName, string[]>> = {};
-  for (const split of SPLIT_NAMES) {
-    const entries = given ? (splits[split] ?? []) : await firstExisting(root, SPLIT_LISTS[split], files);
-    if (entries.length === 0) continue;
-    found[split] = entries;
-    const firstLine = new Map<string, number>();
-    for (const entry of entries) {
-      const file = resolve(root, entry);
-      const text = await files.text(file).catch(() => undefined);
-      if (text === undefined) {
-        throw new DatasetError(`${source}: ${split} names "${entry}", but the list ${file} cannot be read`);
-      }
-      for (const [index, line] of linesOf(text).entries()) {
-        if (line === "") continue;
-        const earlier = firstLine.get(line);
-        if (earlier === undefined) firstLine.set(line, index + 1);
-        else {
-          const reason = `the same image as line ${earlier}; used once`;
-          remarks.push({ file, line: index + 1, kind: "row-duplicate", reason });
-        }
-      }
-    }
-    lists[split] = [...firstLine.keys()];
-  }
-  return { entries: found, stems: lists };
-}
-
-async function firstExisting(root: string, names: readonly string[], files: FileAccess): Promise<string[]> {
-  for (const name of names) {
-    const file = join("ImageSets", "Main", name);
-    if (await files.exists(join(root, file))) return [file];
-  }
-  return [];
-}
-
-async function imagesByStem(
-  { root, images = "JPEGImages", source }: Description,
-  files: FileAccess,
-): Promise<Map<string, string>> {
-  const folder = resolve(root, images);
-  if ((await files.kind(folder)) !== "folder") {
-    throw new DatasetError(`${source}: the image folder ${folder} does not exist; name it with "images:"`);
-  }
-  const found = (await files.names(folder)).filter(isImageFile);
-  return new Map(found.map((file) => [basename(file, extname(file)), join(folder, file)]));
-}
 
 function sortedNames(annotations: Iterable<Annotation>): string[] {
   const names = new Set<string>();
@@ -143,14 +89,12 @@ function sortedNames(annotations: Iterable<Annotation>): string[] {
 }
 
 async function readSamples(
-  annotations: readonly Annotation[],
-  images: ReadonlyMap<string, string>,
+  annotated: readonly Annotated[],
   names: readonly string[],
   context: ReadContext,
 ): Promise<Sample[]> {
   const usable: { annotation: Annotation; path: string }[] = [];
-  for (const annotation of annotations) {
-    const path = images.get(annotation.stem);
+  for (const { annotation, path } of annotated) {
     const failure = failureOf(annotation, path);
     if (failure)
       context.problems.push({ file: annotation.file, ...failure, ...(path !== undefined && { image: path }) });
@@ -214,27 +158,26 @@ function toSample(
   return builder.build();
 }
 
-/** Annotations and images that no list names. */
+/** Annotations and images that belong to no split. */
 async function lookForUnlisted(
-  folder: string,
-  images: ReadonlyMap<string, string>,
-  listed: ReadonlyMap<string, Annotation>,
-  { files, remarks }: ReadContext,
+  vocFiles: VocFiles,
+  listed: ReadonlyMap<string, Annotated>,
+  { remarks }: ReadContext,
 ): Promise<void> {
-  const annotated = new Set<string>();
-  for (const name of await files.names(folder)) {
-    const stem = basename(name, ".xml");
-    if (extname(name) !== ".xml") continue;
-    annotated.add(stem);
-    if (listed.has(stem)) continue;
-    const file = join(folder, name);
-    if (!images.has(stem)) {
+  const [pictures, annotations] = [await vocFiles.pictures(), await vocFiles.annotations()];
+  const used = new Set([...listed.values()].map(({ path }) => path));
+  const stems = new Set([...listed.keys()].map(stemOf));
+  for (const [stem, files] of annotations) {
+    if (stems.has(stem) || pictures.has(stem)) continue;
+    for (const file of files) {
       remarks.push({ file, kind: "label-without-image", reason: "no image of the dataset has these labels" });
     }
   }
-  for (const [stem, file] of images) {
-    if (listed.has(stem)) continue;
-    if (annotated.has(stem)) remarks.push({ file, kind: "image-unlisted", reason: "annotated, but in no split" });
-    else remarks.push({ file, kind: "image-without-label", reason: "no annotation file, and in no split" });
+  for (const [stem, files] of pictures) {
+    if (files.some((file) => used.has(file)) || stems.has(stem)) continue;
+    const [kind, reason] = annotations.has(stem)
+      ? (["image-unlisted", "annotated, but in no split"] as const)
+      : (["image-without-label", "no annotation file, and in no split"] as const);
+    for (const file of files) remarks.push({ file, kind, reason });
   }
 }

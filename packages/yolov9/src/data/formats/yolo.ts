@@ -8,12 +8,12 @@ import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { isDynamicPattern } from "tinyglobby";
 import { messageOf } from "../../error-message.js";
 import type { Description } from "../description.js";
-import type { FileAccess } from "../file-access.js";
 import { isImageFile, isUnsupportedImageFile, mapBounded, type ImageSize } from "../image-files.js";
 import { SampleBuilder, type RowIssue } from "../sample-builder.js";
-import { DatasetError, type KeypointSet, type Problem, type Sample, type SplitName } from "../sample.js";
+import { DatasetError, SPLIT_NAMES, type KeypointSet, type Problem, type Sample, type SplitName } from "../sample.js";
 import { rowProblem, type DatasetFormat, type ReadContext } from "./format.js";
 import { editLines, linesOf } from "./lines.js";
+import { namesBeside, proposeYolo } from "./yolo-layout.js";
 import { labelPath, labelPathIn } from "./yolo-paths.js";
 import { boxText, parseRow } from "./yolo-rows.js";
 import { writeYolo } from "./yolo-writer.js";
@@ -23,37 +23,32 @@ const LABEL_FILES_AT_ONCE = 32;
 /** So many bad rows of a file are told one by one; a file of another kind would fill the screen. */
 const TOLD_ROWS = 20;
 
-const SPLIT_FOLDERS: Record<SplitName, readonly string[]> = {
-  train: ["train", "train2017"],
-  val: ["val", "valid", "validation", "val2017"],
-  test: ["test", "test2017"],
-};
-
 export const yolo: DatasetFormat = {
   name: "yolo",
-  layout: "images/{train,val} and labels/{train,val}, or {train,valid}/images and {train,valid}/labels",
-
-  async recognises(folder, files) {
-    return Object.keys(await findSplits(folder, files)).length > 0;
-  },
+  propose: proposeYolo,
 
   async open(description, context) {
-    const given = Object.keys(description.splits).length > 0;
-    const entries = given ? description.splits : await findSplits(description.root, context.files);
-    const names = description.names ?? (await namesFile(description.root, context.files));
-    const reader = new YoloReader(description, names?.length, context);
-    const samples: Partial<Record<SplitName, Sample[]>> = {};
-    for (const split of context.splits) {
+    const entries = description.splits;
+    const given = description.names ?? (await namesBeside(description, context.files));
+    const reader = new YoloReader(description, given?.length, context);
+    const read: Partial<Record<SplitName, Sample[]>> = {};
+    // Without names all splits are read, wanted or not: the number of classes must not depend on which splits are opened.
+    for (const split of given ? context.splits : SPLIT_NAMES) {
       const listed = entries[split];
-      if (listed) samples[split] = await reader.readSplit(listed, split);
+      if (listed) read[split] = await reader.readSplit(listed, split);
     }
+    const names = given ?? numberedNames(read, description.classCount);
+    if (!given && names.length > 0) context.notes.push(unnamed(description, names));
+    const samples = Object.fromEntries(
+      Object.entries(read).filter(([split]) => context.splits.includes(split as SplitName)),
+    );
     if (context.thorough) await reader.lookForOrphans();
     const labelFiles = { entries, files: reader.labelFiles };
     const { categoryIds, keypoints } = description;
     return {
       format: "yolo",
       root: description.root,
-      names: names ?? numberedNames(samples),
+      names,
       splits: samples,
       ...(categoryIds && { categoryIds }),
       ...(keypoints && { keypoints: withoutDimensions(keypoints) }),
@@ -78,33 +73,13 @@ function withoutDimensions({ count, names, flip }: KeypointSet): KeypointSet {
   return { count, ...(names && { names }), ...(flip && { flip }) };
 }
 
-/** Splits of a folder without description; `images/` without subfolders is all training data. */
-async function findSplits(root: string, files: FileAccess): Promise<Description["splits"]> {
-  const splits: Description["splits"] = {};
-  for (const [split, folders] of Object.entries(SPLIT_FOLDERS) as [SplitName, readonly string[]][]) {
-    for (const folder of folders) {
-      const candidates = [join("images", folder), join(folder, "images")];
-      for (const candidate of candidates) {
-        if (await files.exists(join(root, candidate))) splits[split] ??= [candidate];
-      }
-    }
-  }
-  if (Object.keys(splits).length > 0) return splits;
-  const flat = (await files.exists(join(root, "images"))) && (await files.exists(join(root, "labels")));
-  return flat ? { train: ["images"] } : {};
+function unnamed({ source }: Description, names: readonly string[]): string {
+  const range = names.length === 1 ? names[0]! : `${names[0]!} … ${names.at(-1)!}`;
+  return `${source}: no class names were found, so classes are called ${range}; name them in classes.txt, a name a line, or with "names:" in a YAML file`;
 }
 
-/** labelImg and others leave the class names in classes.txt, a name a line. */
-async function namesFile(root: string, files: FileAccess): Promise<string[] | undefined> {
-  for (const file of [join(root, "classes.txt"), join(root, "labels", "classes.txt")]) {
-    const text = await files.text(file);
-    if (text !== undefined) return linesOf(text).filter((line) => line !== "");
-  }
-  return undefined;
-}
-
-function numberedNames(splits: Partial<Record<SplitName, readonly Sample[]>>): string[] {
-  let highest = -1;
+function numberedNames(splits: Partial<Record<SplitName, readonly Sample[]>>, least = 0): string[] {
+  let highest = least - 1;
   for (const samples of Object.values(splits)) {
     for (const { classes } of samples) for (const index of classes) highest = Math.max(highest, index);
   }
@@ -158,11 +133,12 @@ class YoloReader {
   async #imagesOf(entry: string, split: SplitName): Promise<string[]> {
     const { root, source } = this.#description;
     const { files } = this.#context;
-    const path = await this.#locate(entry);
-    if (path === undefined && isDynamicPattern(entry)) return files.imagesMatching(entry, root);
-    if (path === undefined) {
+    const path = resolve(root, entry);
+    const exists = await files.exists(path);
+    if (!exists && isDynamicPattern(entry)) return files.imagesMatching(entry, root);
+    if (!exists) {
       throw new DatasetError(
-        `${source}: ${split} names "${entry}", but ${resolve(root, entry)} does not exist; paths are relative to "path", which is relative to the file`,
+        `${source}: ${split} names "${entry}", but ${path} does not exist; paths are relative to "path", which is relative to the file`,
       );
     }
     if ((await files.kind(path)) === "folder") return this.#imagesBelow(path);
@@ -213,16 +189,6 @@ class YoloReader {
       }
     }
     return [...firstLine.keys()];
-  }
-
-  /** Some exporters write `../train/images` for what lies at `train/images`. */
-  async #locate(entry: string): Promise<string | undefined> {
-    const candidates = entry.startsWith("../") ? [entry, entry.slice("../".length)] : [entry];
-    for (const candidate of candidates) {
-      const path = resolve(this.#description.root, candidate);
-      if (await this.#context.files.exists(path)) return path;
-    }
-    return undefined;
   }
 
   #labelPath(image: string): string {
