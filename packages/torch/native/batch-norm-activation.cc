@@ -7,13 +7,16 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include <algorithm>
 #include <array>
+#include <iterator>
 #include <numeric>
 #include <vector>
 
 #include "activation.h"
 #include "batch-norm-rows.h"
 #include "channels-last.h"
+#include "checks.h"
 #include "element-types.h"
 
 namespace bridge {
@@ -297,7 +300,7 @@ class BatchNormActivation : public torch::autograd::Function<BatchNormActivation
     const at::AutoDispatchBelowADInplaceOrView below;
     const at::Tensor a = channelsLast(x1), b = channelsLast(orNone(x2));
     at::Tensor y = at::empty_like(a);
-    variable_list saved{a, b, weight1, orNone(weight2), bias1, orNone(bias2)};
+    variable_list saved{kept(a), kept(b), kept(weight1), kept(orNone(weight2)), kept(bias1), kept(orNone(bias2))};
     overTypes(a.scalar_type(), "batch_norm_activation", [&](auto element) {
       using T = decltype(element);
       using A = typename Arithmetic<T>::Type;
@@ -345,12 +348,46 @@ class BatchNormActivation : public torch::autograd::Function<BatchNormActivation
   }
 };
 
+/// One normalised input with what belongs to it; `names` are its arguments.
+struct NormArguments {
+  std::array<const char*, 5> names;
+  const at::Tensor &x, &weight, &bias, &mean, &variance;
+};
+
+void checkNorm(const Checks& checks, const NormArguments& given, bool training) {
+  const auto& [names, x, weight, bias, mean, variance] = given;
+  checks.features(names[0], x);
+  checks.that(x.size(1) > 0, names[0], x, "of at least 1 channel");
+  if (x.is_cpu()) checks.that(x.numel() > 0 && hasKernels(x.scalar_type()), names[0], x, "not empty, and float32, float64 or bfloat16");
+  const at::Tensor* const perChannel[] = {&weight, &bias, &mean, &variance};
+  for (size_t i = 0; i < 4; ++i) {
+    const at::Tensor& values = *perChannel[i];
+    const char* name = names[i + 1];
+    checks.floating(name, values);
+    checks.that(values.dim() == 1 && values.size(0) == x.size(1), name, values, "[", x.size(1), "], one for every channel of ", names[0]);
+    checks.sameDevice(name, values, x);
+    const auto type = values.scalar_type();
+    const bool written = training && i >= 2;
+    if (written && x.is_cpu()) checks.that(values.is_contiguous() && (type == at::kFloat || type == at::kDouble), name, values, "contiguous float32 or float64 in training");
+  }
+}
+
 at::Tensor batchNormActivation(const at::Tensor& x1, const at::Tensor& weight1, const at::Tensor& bias1, const at::Tensor& mean1,
                                const at::Tensor& variance1, MaybeTensor x2, MaybeTensor weight2, MaybeTensor bias2, MaybeTensor mean2,
                                MaybeTensor variance2, bool training, double momentum, double eps, int64_t activation) {
-  TORCH_CHECK(x1.dim() == 4, "batch_norm_activation takes [B, C, H, W], got ", x1.sizes());
-  TORCH_CHECK(x1.size(1) == weight1.numel(), "batch_norm_activation has ", weight1.numel(), " channels, its input ", x1.size(1));
-  if (x2) TORCH_CHECK(x1.sizes() == x2->sizes(), "batch_norm_activation adds ", x1.sizes(), " and ", x2->sizes());
+  constexpr Checks checks("batch_norm_activation");
+  checkNorm(checks, {{"x1", "weight1", "bias1", "mean1", "variance1"}, x1, weight1, bias1, mean1, variance1}, training);
+  const bool second[] = {x2.has_value(), weight2.has_value(), bias2.has_value(), mean2.has_value(), variance2.has_value()};
+  const auto present = std::count(std::begin(second), std::end(second), true);
+  TORCH_CHECK(present == 0 || present == 5, "batch_norm_activation: x2, weight2, bias2, mean2 and variance2 must be given together, got ", present, " of them");
+  if (x2) {
+    checkNorm(checks, {{"x2", "weight2", "bias2", "mean2", "variance2"}, *x2, *weight2, *bias2, *mean2, *variance2}, training);
+    checks.like("x2", *x2, x1);
+  }
+  checks.share("momentum", momentum);
+  checks.finite("eps", eps);
+  TORCH_CHECK(eps >= 0, "batch_norm_activation: eps must not be negative, got ", eps);
+  checks.activation(activation);
   if (!x1.is_cpu()) {  // other devices have fast kernels of their own
     at::Tensor z = at::batch_norm(x1, weight1, bias1, mean1, variance1, training, momentum, eps, true);
     if (x2) z = z + at::batch_norm(*x2, *weight2, *bias2, *mean2, *variance2, training, momentum, eps, true);

@@ -1,4 +1,5 @@
-// Compiles the bridge into build/bridge.node with g++ alone: no node-gyp, no downloads. Only what changed is compiled again.
+// Compiles the bridge into build/bridge.node with g++ alone: no node-gyp, no downloads. Only what changed is compiled again. With
+// --sanitize a bridge that reports wrong uses of memory goes into build/sanitized instead; `npm run test:sanitize` tests with it.
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -9,14 +10,18 @@ import { fileURLToPath } from "node:url";
 import { findLibtorch, installHint } from "./find-libtorch.mjs";
 
 const sourceFolder = fileURLToPath(new URL(".", import.meta.url));
-const buildFolder = fileURLToPath(new URL("../build/", import.meta.url));
+const sanitizes = process.argv.includes("--sanitize");
+const buildFolder = fileURLToPath(new URL(sanitizes ? "../build/sanitized/" : "../build/", import.meta.url));
 const target = join(buildFolder, "bridge.node");
+
+/** Inner loops at full optimisation leave nothing to see in a report; without any, intrinsics are no instructions. */
+const sanitizerFlags = ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer"];
 
 function compilerFlags(libtorch) {
   const nodeHeaders = createRequire(import.meta.url)("node-api-headers").include_dir;
   return [
     `-std=${libtorch.cxxStandard}`,
-    "-O3",
+    ...(sanitizes ? sanitizerFlags : ["-O3"]),
     "-fPIC",
     "-fopenmp",
     // The kernels' loops carry sums; without these two the compiler may not vectorise comparisons and roots.
@@ -50,10 +55,19 @@ function linkerFlags(libtorch) {
   ];
 }
 
-/** A number that changes when a source, a header or the command line does. */
-function fingerprint(source, headers, flags) {
+/** A file's text with that of the headers beside it that it includes. */
+function textsOf(file, known = new Map()) {
+  if (known.has(file) || !existsSync(join(sourceFolder, file))) return known;
+  const text = readFileSync(join(sourceFolder, file), "utf8");
+  known.set(file, text);
+  for (const [, header] of text.matchAll(/^#include "(.+)"/gm)) textsOf(header, known);
+  return known;
+}
+
+/** A number that changes when a source, a header that it includes or the command line does. */
+function fingerprint(source, flags) {
   const hash = createHash("sha256").update(flags.join("\n"));
-  for (const file of [source, ...headers]) hash.update(readFileSync(join(sourceFolder, file)));
+  for (const text of textsOf(source).values()) hash.update(text);
   return hash.digest("hex");
 }
 
@@ -73,14 +87,12 @@ async function main() {
   mkdirSync(buildFolder, { recursive: true });
 
   const compiler = process.env.CXX ?? "g++";
-  const files = readdirSync(sourceFolder);
-  const headers = files.filter((file) => file.endsWith(".h"));
-  const sources = files.filter((file) => file.endsWith(".cc"));
+  const sources = readdirSync(sourceFolder).filter((file) => file.endsWith(".cc"));
   const flags = compilerFlags(libtorch);
 
   const outdated = sources.filter((source) => {
     const stamp = join(buildFolder, `${source}.stamp`);
-    const current = existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint(source, headers, flags);
+    const current = existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint(source, flags);
     return !current || !existsSync(join(buildFolder, `${source}.o`));
   });
   if (outdated.length === 0 && existsSync(target)) return;
@@ -93,13 +105,14 @@ async function main() {
     for (let source = queue.shift(); source; source = queue.shift()) {
       const object = join(buildFolder, `${source}.o`);
       await compile(compiler, [...flags, "-c", join(sourceFolder, source), "-o", object], source);
-      writeFileSync(join(buildFolder, `${source}.stamp`), fingerprint(source, headers, flags));
+      writeFileSync(join(buildFolder, `${source}.stamp`), fingerprint(source, flags));
     }
   };
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), outdated.length) }, worker));
   rmSync(target, { force: true });
   const objects = sources.map((source) => join(buildFolder, `${source}.o`));
-  execFileSync(compiler, ["-shared", "-fopenmp", "-o", target, ...objects, ...linkerFlags(libtorch)], {
+  const mode = sanitizes ? sanitizerFlags : [];
+  execFileSync(compiler, ["-shared", "-fopenmp", ...mode, "-o", target, ...objects, ...linkerFlags(libtorch)], {
     stdio: "inherit",
   });
   console.log(`Built ${target} (${(statSync(target).size / 1e6).toFixed(1)} MB)`);

@@ -11,6 +11,7 @@
 #include "activation.h"
 #include "bfloat16-convolution.h"
 #include "channels-last.h"
+#include "checks.h"
 #include "convolution.h"
 #include "features.h"
 #include "onednn-convolution.h"
@@ -74,7 +75,7 @@ class ConvolutionFunction : public torch::autograd::Function<ConvolutionFunction
     const at::AutoDispatchBelowADInplaceOrView below;
     const at::Tensor input = channelsLast(x);
     context->set_materialize_grads(false);
-    context->save_for_backward({input, weight});
+    context->save_for_backward({kept(input), kept(weight)});
     context->saved_data["geometry"] = std::vector<int64_t>{stride, padding, dilation, groups, bias.has_value()};
     context->saved_data["inputGradient"] = x.requires_grad();
     variable_list outputs{forwardPass(input, weight, bias, {stride, padding, dilation, groups})};
@@ -121,6 +122,8 @@ bool hasOwnBackward(const at::Tensor& x, const at::Tensor& weight, MaybeTensor b
 at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, int64_t stride, int64_t padding, int64_t dilation,
                        int64_t groups, int64_t activationCode) {
   const Geometry geometry{stride, padding, dilation, groups};
+  checkConvolution("convolution", x, weight, bias, geometry);
+  Checks("convolution").activation(activationCode);
   const auto activation = static_cast<Activation>(activationCode);
   if (isOrdinary(x, weight, bias, groups)) {
     if (!isDifferentiated(x, weight, bias)) {
@@ -137,15 +140,46 @@ at::Tensor convolution(const at::Tensor& x, const at::Tensor& weight, MaybeTenso
 /// The convolution of x, and x for whatever else uses it: the gradient of both is made in one pass where a kernel here can.
 std::vector<at::Tensor> convolutionPassing(const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, int64_t stride, int64_t padding,
                                            int64_t dilation, int64_t groups) {
+  checkConvolution("convolution_passing", x, weight, bias, {stride, padding, dilation, groups});
   if (isOrdinary(x, weight, bias, groups) && isDifferentiated(x, weight, bias) && hasOwnBackward(x, weight, bias, {stride, padding, dilation, groups})) {
     return ConvolutionFunction::apply(x, weight, bias, stride, padding, dilation, groups, true);
   }
   return {convolution(x, weight, bias, stride, padding, dilation, groups, static_cast<int64_t>(Activation::identity)), x.alias()};
 }
 
+int64_t outputSize(int64_t size, int64_t kernel, const Geometry& g) { return (size + 2 * g.padding - g.dilation * (kernel - 1) - 1) / g.stride + 1; }
+
 }  // namespace
 
+std::array<int64_t, 4> convolvedSizes(const at::Tensor& x, const at::Tensor& weight, const Geometry& g) {
+  return {x.size(0), weight.size(0), outputSize(x.size(2), weight.size(2), g), outputSize(x.size(3), weight.size(3), g)};
+}
+
+void checkConvolution(const char* name, const at::Tensor& x, const at::Tensor& weight, MaybeTensor bias, const Geometry& g) {
+  const Checks checks(name);
+  checks.features("x", x);
+  checks.floating("weight", weight);
+  checks.dimensions("weight", weight, 4, "[outChannels, inChannels / groups, kernel, kernel]");
+  checks.that(weight.numel() > 0, "weight", weight, "not empty");
+  checks.sameDevice("weight", weight, x);
+  checks.number("stride", g.stride, 1);
+  checks.number("padding", g.padding, 0);
+  checks.number("dilation", g.dilation, 1);
+  checks.number("groups", g.groups, 1);
+  checks.that(weight.size(0) % g.groups == 0, "weight", weight, "of a multiple of ", g.groups, " output channels, which are its groups");
+  checks.that(weight.size(1) * g.groups == x.size(1), "weight", weight, "for the ", x.size(1), " channels of x ", x.sizes(), " in ", g.groups, " group(s)");
+  for (int64_t side = 2; side < 4; ++side) {
+    const int64_t seen = g.dilation * (weight.size(side) - 1) + 1;
+    checks.that(x.size(side) + 2 * g.padding >= seen, "x", x, "of at least ", seen, " pixels a side with its padding of ", g.padding, ", which the kernel covers");
+  }
+  if (!bias) return;
+  checks.floating("bias", *bias);
+  checks.sizes("bias", *bias, weight.sizes().slice(0, 1));
+  checks.sameDevice("bias", *bias, x);
+}
+
 bool convolvesSlices(const at::Tensor& x, const at::Tensor& weight, const Geometry& g) {
+  checkConvolution("convolvesSlices", x, weight, c10::nullopt, g);
   return suitsBFloat16Convolution(x, weight, g.stride, g.padding, g.dilation, g.groups);
 }
 

@@ -3,6 +3,8 @@
 
 #include <ATen/ATen.h>
 
+#include <array>
+
 #include "activation-codes.h"
 
 namespace bridge {
@@ -11,6 +13,13 @@ namespace bridge {
 struct Geometry {
   int64_t stride, padding, dilation, groups;
 };
+
+/// @param name of the operator, for messages
+/// @throws c10::Error unless the arguments make a convolution, whatever their types and device
+void checkConvolution(const char* name, const at::Tensor& x, const at::Tensor& weight, const c10::optional<at::Tensor>& bias, const Geometry& geometry);
+
+/// [B, C, H, W] of the result.
+std::array<int64_t, 4> convolvedSizes(const at::Tensor& x, const at::Tensor& weight, const Geometry& geometry);
 
 /// Whether `convolveInto` reads and writes slices of the channels of wider features as they lie, and adds the residual in the same pass.
 /// Else both have to be dense.

@@ -62,17 +62,18 @@ napi_value beginRecording(napi_env env, const Arguments&) {
   return undefined(env);
 }
 
-void forget(std::unique_ptr<CUDAGraph>& graph) {
-  if (!graph) return;
-  graph.reset();
-  --liveGraphs();
-}
+/// A graph as JavaScript holds it.
+struct OwnedGraph : External<OwnedGraph> {
+  static constexpr uint64_t magic = 0x594f4c4f76394752;
+  std::unique_ptr<CUDAGraph> graph;
 
-void finalize(napi_env, void* data, void*) {
-  auto* graph = static_cast<std::unique_ptr<CUDAGraph>*>(data);
-  forget(*graph);
-  delete graph;
-}
+  void forget() {
+    if (!graph) return;
+    graph.reset();
+    --liveGraphs();
+  }
+  ~OwnedGraph() { forget(); }
+};
 
 /// endRecording() → the graph
 napi_value endRecording(napi_env env, const Arguments&) {
@@ -80,12 +81,9 @@ napi_value endRecording(napi_env env, const Arguments&) {
   std::unique_ptr<CUDAGraph> graph = std::move(recording());
   graph->capture_end();
   ++liveGraphs();
-  auto* owned = new std::unique_ptr<CUDAGraph>(std::move(graph));
-  napi_value value;
-  const napi_status status = napi_create_external(env, owned, finalize, nullptr, &value);
-  if (status != napi_ok) finalize(env, owned, nullptr);
-  check(env, status);
-  return value;
+  auto* owned = new OwnedGraph;
+  owned->graph = std::move(graph);
+  return toExternal(env, owned);
 }
 
 /// Ends a recording in which something failed.
@@ -100,22 +98,23 @@ napi_value abandonRecording(napi_env env, const Arguments&) {
   return undefined(env);
 }
 
-std::unique_ptr<CUDAGraph>& graphOf(napi_env env, napi_value value) {
-  void* data = nullptr;
-  check(env, napi_get_value_external(env, value, &data));
-  return *static_cast<std::unique_ptr<CUDAGraph>*>(data);
+OwnedGraph& graphOf(napi_env env, napi_value value) {
+  auto* owned = externalOf<OwnedGraph>(env, value);
+  if (!owned) throw std::invalid_argument("expected a graph");
+  return *owned;
 }
 
 napi_value replayGraph(napi_env env, const Arguments& arguments) {
-  const auto& graph = graphOf(env, arguments[0]);
+  const auto& graph = graphOf(env, arguments[0]).graph;
   if (!graph) throw std::invalid_argument("the graph was already disposed");
   graph->replay();
   return undefined(env);
 }
 
 napi_value disposeGraph(napi_env env, const Arguments& arguments) {
+  OwnedGraph& owned = graphOf(env, arguments[0]);
   c10::cuda::device_synchronize();
-  forget(graphOf(env, arguments[0]));
+  owned.forget();
   return undefined(env);
 }
 

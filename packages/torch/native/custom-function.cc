@@ -55,7 +55,8 @@ variable_list tensorsOf(napi_env env, napi_value array) {
   variable_list tensors(arrayLength(env, array));
   for (uint32_t i = 0; i < tensors.size(); ++i) {
     const napi_value value = element(env, array, i);
-    if (isHandle(env, value)) tensors[i] = unwrap(env, value);
+    const napi_valuetype type = typeOf(env, value);
+    if (type != napi_null && type != napi_undefined) tensors[i] = unwrap(env, value);
   }
   return tensors;
 }
@@ -77,6 +78,7 @@ class ScriptNode : public torch::autograd::Node {
     }
     HandleScope handles(env_);
     napi_value function, global, result;
+    if (handler == nullptr) throw std::logic_error("no function computes the gradients: setBackwardHandler was not called");
     check(env_, napi_get_reference_value(env_, handler, &function));
     check(env_, napi_get_global(env_, &global));
     const napi_value arguments[] = {fromDouble(env_, id_), arrayOf(env_, std::move(gradients))};
@@ -109,6 +111,7 @@ void own(c10::intrusive_ptr<Node>& owner, Node* node) {
 
 /// setBackwardHandler(function): (id, gradients of the outputs) → gradients of the inputs, null for none.
 napi_value setBackwardHandler(napi_env env, const Arguments& arguments) {
+  if (typeOf(env, arguments[0]) != napi_function) throw std::invalid_argument("expected a function");
   if (handler != nullptr) check(env, napi_delete_reference(env, handler));
   check(env, napi_create_reference(env, arguments[0], 1, &handler));
   return undefined(env);
@@ -116,13 +119,16 @@ napi_value setBackwardHandler(napi_env env, const Arguments& arguments) {
 
 /// attachBackward(id, inputs, outputs): makes outputs, computed without recording, functions of the inputs.
 napi_value attachBackward(napi_env env, const Arguments& arguments) {
-  const variable_list inputs = tensorsOf(env, arguments[1]);
-  NodePointer node;
-  own(node, static_cast<torch::autograd::Node*>(new ScriptNode(env, toDouble(env, arguments[0]))));
-  node->set_next_edges(torch::autograd::collect_next_edges(inputs));
-  for (uint32_t i = 0; i < arrayLength(env, arguments[2]); ++i) {
-    torch::autograd::set_history(unwrap(env, element(env, arguments[2], i)), node);
+  const auto id = static_cast<double>(toInteger(env, arguments[0]));
+  const variable_list inputs = tensorsOf(env, arguments[1]), outputs = tensorsOf(env, arguments[2]);
+  for (const at::Tensor& output : outputs) {
+    TORCH_CHECK(output.defined() && at::isFloatingType(output.scalar_type()), "outputs of a custom function must be floating-point Tensors");
+    TORCH_CHECK(!output.requires_grad(), "outputs of a custom function must be new Tensors, computed without recording");
   }
+  NodePointer node;
+  own(node, static_cast<torch::autograd::Node*>(new ScriptNode(env, id)));
+  node->set_next_edges(torch::autograd::collect_next_edges(inputs));
+  for (at::Tensor output : outputs) torch::autograd::set_history(output, node);
   return undefined(env);
 }
 

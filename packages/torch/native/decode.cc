@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "channels-last.h"
+#include "checks.h"
 #include "decode-rows.h"
 
 namespace bridge {
@@ -47,17 +48,19 @@ void portableDecodeRows(const DecodeRun<T>& run, int64_t bins, int64_t classes, 
 }
 
 template <typename T>
-DecodeRows<T> decodeRowsFor(int64_t bins) {
+DecodeRows<T> decodeRowsFor(int64_t bins, int64_t anchors) {
   static const DecodeRows<T> fast = avx512DecodeRows<T>();
   constexpr int64_t lanes = 16;
-  return fast && bins <= lanes ? fast : portableDecodeRows<T>;
+  // Places of a vector's lanes are 32-bit numbers.
+  return fast && bins <= lanes && anchors <= INT32_MAX / lanes ? fast : portableDecodeRows<T>;
 }
 
 template <typename T>
 void decodeLevel(const at::Tensor& level, const at::Tensor& centres, const at::Tensor& strides, const HeadChannels& channels, int64_t firstAnchor,
                  float* out) {
-  const DecodeRows<T> rows = decodeRowsFor<T>(channels.bins);
-  const int64_t anchors = strides.numel(), pixels = level.size(2) * level.size(3), pixel = pixelStride(level);
+  const int64_t anchors = strides.numel();
+  const DecodeRows<T> rows = decodeRowsFor<T>(channels.bins, anchors);
+  const int64_t pixels = level.size(2) * level.size(3), pixel = pixelStride(level);
   const int64_t classes = level.size(1) - sides * channels.bins - channels.objectness;
   const float *x = centres.data_ptr<float>() + firstAnchor, *stride = strides.data_ptr<float>() + firstAnchor;
   constexpr int64_t grain = 128;
@@ -94,8 +97,8 @@ bool suits(at::TensorList levels, const at::Tensor& centres) {
 
 /// centres and strides in the type of the result; `fused` is false for libtorch's operators.
 at::Tensor decodeLevels(at::TensorList levels, const at::Tensor& centres, const at::Tensor& strides, int64_t bins, bool objectness, bool fused) {
-  TORCH_CHECK(!levels.empty(), "decode_levels takes at least one level");
   const HeadChannels channels{bins, objectness};
+  checkLevels("decode_levels", levels, centres, strides, channels);
   if (!fused || !suits(levels, centres)) return decodeWithLibtorch(levels, centres, strides, channels);
   std::vector<at::Tensor> inputs;
   for (const at::Tensor& level : levels) inputs.push_back(withPixelStride(level));
@@ -106,6 +109,30 @@ at::Tensor decodeLevels(at::TensorList levels, const at::Tensor& centres, const 
 }
 
 }  // namespace
+
+void checkLevels(const char* name, at::TensorList levels, const at::Tensor& centres, const at::Tensor& strides, const HeadChannels& channels) {
+  const Checks checks(name);
+  TORCH_CHECK(!levels.empty(), name, ": levels must be at least one tensor, got none");
+  checks.floating("centres", centres);
+  const at::Tensor& first = levels.front();
+  int64_t anchors = 0;
+  for (size_t i = 0; i < levels.size(); ++i) {
+    const at::Tensor& level = levels[i];
+    const ArgumentName argument("levels", static_cast<int64_t>(i));
+    checks.features(argument, level);
+    checks.sameDevice(argument, level, centres);
+    checks.sameType(argument, level, first);
+    checks.that(level.size(0) == first.size(0) && level.size(1) == first.size(1), argument, level, "as many images and channels as ", Shown{first});
+    anchors += level.size(2) * level.size(3);
+  }
+  checks.number("bins", channels.bins, 1);
+  checks.that(sides * channels.bins + channels.objectness <= first.size(1), "levels", first, "of at least ", sides * channels.bins + channels.objectness,
+              " channels, which ", channels.bins, " bins take");
+  checks.sizes("centres", centres, {2, anchors});
+  checks.sizes("strides", strides, {1, anchors});
+  checks.sameType("strides", strides, centres);
+  checks.sameDevice("strides", strides, centres);
+}
 
 void decodeInto(at::TensorList levels, const at::Tensor& centres, const at::Tensor& strides, const HeadChannels& channels, float* out) {
   int64_t firstAnchor = 0;

@@ -11,6 +11,10 @@ struct HeadChannels {
   bool objectness;
 };
 
+/// @param name of the operator, for messages
+/// @throws c10::Error unless the arguments belong together, whatever their type and device
+void checkLevels(const char* name, at::TensorList levels, const at::Tensor& centres, const at::Tensor& strides, const HeadChannels& channels);
+
 /// @param levels in float32 or bfloat16, their pixels equally far apart
 /// @param centres [2, A] x and y, in float32
 /// @param strides [1, A] pixels a cell, in float32

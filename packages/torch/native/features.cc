@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "channels-last.h"
+#include "checks.h"
 #include "element-types.h"
 #include "features.h"
 #include "pixel-rows.h"
@@ -180,7 +181,10 @@ class ConcatFunction : public torch::autograd::Function<ConcatFunction> {
 
 /// Bytes of planar images as numbers from 0 to 1 in channels-last memory.
 at::Tensor unitImages(const at::Tensor& bytes, at::ScalarType type) {
-  TORCH_CHECK(bytes.dim() == 4 && bytes.scalar_type() == at::kByte, "unit_images takes bytes [B, C, H, W], got ", bytes.sizes());
+  constexpr Checks checks("unit_images");
+  checks.tensor("bytes", bytes);
+  checks.that(bytes.dim() == 4 && bytes.scalar_type() == at::kByte, "bytes", bytes, "uint8 [B, C, H, W]");
+  TORCH_CHECK(at::isFloatingType(type), "unit_images: dtype must be floating-point, got ", nameOfScalarType(type));
   if (!bytes.is_cpu() || !hasKernels(type)) {
     return bytes.to(bytes.options().dtype(at::kFloat), false, false, at::MemoryFormat::ChannelsLast).div_(255).to(type);
   }
@@ -248,27 +252,43 @@ class FanOutFunction : public torch::autograd::Function<FanOutFunction> {
 bool suits(const at::Tensor& x) { return x.is_cpu() && x.dim() == 4 && x.numel() > 0 && hasKernels(x.scalar_type()); }
 
 at::Tensor smooth(const at::Tensor& x) {
-  TORCH_CHECK(x.dim() == 4 && x.size(2) > 1 && x.size(3) > 1, "smooth takes [B, C, H, W] of at least 2 x 2 pixels, got ", x.sizes());
+  constexpr Checks checks("smooth");
+  checks.features("x", x);
+  checks.that(x.size(1) > 0 && x.size(2) > 1 && x.size(3) > 1, "x", x, "of at least 1 channel and 2 x 2 pixels");
   return suits(x) ? SmoothFunction::apply(x) : at::avg_pool2d(x, {2, 2}, {1, 1});
 }
 
 at::Tensor enlarge(const at::Tensor& x) {
-  TORCH_CHECK(x.dim() == 4, "enlarge takes [B, C, H, W], got ", x.sizes());
+  constexpr Checks checks("enlarge");
+  checks.features("x", x);
+  checks.that(x.size(1) > 0 && x.size(2) > 0 && x.size(3) > 0, "x", x, "of at least 1 channel and 1 pixel");
   return suits(x) ? EnlargeFunction::apply(x) : at::upsample_nearest2d(x, {2 * x.size(2), 2 * x.size(3)});
 }
 
 at::Tensor concat(at::TensorList inputs) {
-  TORCH_CHECK(!inputs.empty(), "concat takes at least one tensor");
+  constexpr Checks checks("concat");
+  TORCH_CHECK(!inputs.empty(), "concat: inputs must be at least one tensor, got none");
   const at::Tensor& first = inputs.front();
   bool same = true;
-  for (const at::Tensor& input : inputs) {
-    same = same && suits(input) && input.scalar_type() == first.scalar_type() && input.size(0) == first.size(0) &&
-           input.sizes().slice(2) == first.sizes().slice(2);
+  for (size_t i = 0; i < inputs.size(); ++i) {
+    const at::Tensor& input = inputs[i];
+    const ArgumentName argument("inputs", static_cast<int64_t>(i));
+    checks.tensor(argument, input);
+    checks.dimensions(argument, input, 4, "[B, C, H, W]");
+    checks.sameDevice(argument, input, first);
+    checks.that(input.size(0) == first.size(0) && input.sizes().slice(2) == first.sizes().slice(2), argument, input, "of the images of ", Shown{first});
+    same = same && suits(input) && input.scalar_type() == first.scalar_type();
   }
   return same ? ConcatFunction::apply(inputs) : at::cat(inputs, 1);
 }
 
+/// More uses of one tensor are a mistake.
+constexpr int64_t mostUses = 4096;
+
 std::vector<at::Tensor> fanOut(const at::Tensor& x, int64_t count) {
+  constexpr Checks checks("fan_out");
+  checks.tensor("x", x);
+  checks.number("count", count, 1, mostUses);
   if (!suits(x)) return std::vector<at::Tensor>(count, x);
   if (!at::GradMode::is_enabled() || !x.requires_grad()) return std::vector<at::Tensor>(count, channelsLast(x));
   return FanOutFunction::apply(x, count);

@@ -2,22 +2,26 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
 namespace bridge {
 
 namespace {
 
-constexpr uint64_t handleMagic = 0x594f4c4f76395438;
-
-struct Handle {
-  uint64_t magic = handleMagic;
+struct Handle : External<Handle> {
+  static constexpr uint64_t magic = 0x594f4c4f76395438;
   at::Tensor tensor;
   int64_t bytes = 0;
   bool watched = false;
 };
 
+/// V8 ends the process when it is told of more than 2^60 bytes.
+constexpr size_t mostBytes = size_t{1} << 53;
+
 int64_t bytesOf(const at::Tensor& tensor) {
-  // A view owns no memory of its own worth telling the garbage collector about.
-  return tensor.storage().use_count() > 1 ? 0 : static_cast<int64_t>(tensor.numel() * tensor.element_size());
+  // A view owns no memory of its own worth telling the garbage collector about, and a tensor without values has none.
+  if (tensor.is_meta() || !tensor.has_storage() || tensor.storage().use_count() > 1) return 0;
+  return static_cast<int64_t>(std::min(tensor.storage().nbytes(), mostBytes));
 }
 
 void forget(napi_env env, Handle* handle) {
@@ -34,17 +38,11 @@ void finalize(napi_env env, void* data, void*) {
   auto* handle = static_cast<Handle*>(data);
   if (handle->tensor.defined()) memoryStatistics().collectedTensors += 1;
   forget(env, handle);
-  handle->magic = 0;
+  handle->kind = 0;
   delete handle;
 }
 
-Handle* handleOf(napi_env env, napi_value value) {
-  if (typeOf(env, value) != napi_external) return nullptr;
-  void* data = nullptr;
-  check(env, napi_get_value_external(env, value, &data));
-  auto* handle = static_cast<Handle*>(data);
-  return handle && handle->magic == handleMagic ? handle : nullptr;
-}
+Handle* handleOf(napi_env env, napi_value value) { return externalOf<Handle>(env, value); }
 
 }  // namespace
 
@@ -59,8 +57,9 @@ napi_value wrap(napi_env env, at::Tensor tensor) {
     check(env, napi_get_null(env, &value));
     return value;
   }
+  const int64_t bytes = bytesOf(tensor);
   auto* handle = new Handle;
-  handle->bytes = bytesOf(tensor);
+  handle->bytes = bytes;
   handle->tensor = std::move(tensor);
   const napi_status status = napi_create_external(env, handle, finalize, nullptr, &value);
   if (status != napi_ok) delete handle;
@@ -88,7 +87,8 @@ void release(napi_env env, napi_value value) {
 
 void watch(napi_env env, napi_value value) {
   Handle* handle = handleOf(env, value);
-  if (!handle || !handle->tensor.defined() || handle->watched) return;
+  if (!handle) throw std::invalid_argument("expected a Tensor");
+  if (!handle->tensor.defined() || handle->watched) return;
   handle->watched = true;
   int64_t total;
   check(env, napi_adjust_external_memory(env, handle->bytes, &total));

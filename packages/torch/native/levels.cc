@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "channels-last.h"
+#include "checks.h"
 #include "expectation-rows.h"
 #include "expectation.h"
 #include "vectorised.h"
@@ -145,20 +146,37 @@ class FlattenLevelsFunction : public torch::autograd::Function<FlattenLevelsFunc
   }
 };
 
-bool suits(at::TensorList levels, at::IntArrayRef widths) {
-  const int64_t channels = std::accumulate(widths.begin(), widths.end(), int64_t{0});
+bool suits(at::TensorList levels) {
   return std::all_of(levels.begin(), levels.end(), [&](const at::Tensor& level) {
-    return level.is_cpu() && level.dim() == 4 && level.size(1) == channels && level.size(0) == levels[0].size(0) &&
-           (level.scalar_type() == at::kFloat || level.scalar_type() == at::kBFloat16);
+    return level.is_cpu() && (level.scalar_type() == at::kFloat || level.scalar_type() == at::kBFloat16);
   });
+}
+
+void checkArguments(at::TensorList levels, at::IntArrayRef widths, int64_t bins) {
+  constexpr Checks checks("flatten_levels");
+  TORCH_CHECK(!levels.empty() && !widths.empty(), "flatten_levels: levels and widths must be at least one each, got ", levels.size(), " and ", widths.size());
+  checks.number("bins", bins, 1);
+  int64_t channels = 0;
+  for (const int64_t width : widths) {
+    checks.number("widths", width, 1);
+    channels += width;
+  }
+  TORCH_CHECK(widths[0] % bins == 0, "flatten_levels: the first of widths must be a multiple of ", bins, " bins, got ", widths[0]);
+  for (size_t i = 0; i < levels.size(); ++i) {
+    const at::Tensor& level = levels[i];
+    const ArgumentName argument("levels", static_cast<int64_t>(i));
+    checks.features(argument, level);
+    checks.sameDevice(argument, level, levels[0]);
+    checks.that(level.size(0) == levels[0].size(0), argument, level, levels[0].size(0), " images as levels[0]");
+    checks.that(level.size(1) == channels, argument, level, "of ", channels, " channels, the sum of widths");
+  }
 }
 
 /// [B, Σ widths, H, W] each → for every part [B, Σ H·W, width] in float32, and after them the expectations of the first part's distributions,
 /// [B, Σ H·W, width / bins] without a gradient.
 std::vector<at::Tensor> flattenLevels(at::TensorList levels, at::IntArrayRef widths, int64_t bins) {
-  TORCH_CHECK(!levels.empty() && !widths.empty(), "flatten_levels takes at least one level and one width");
-  TORCH_CHECK(bins > 0 && widths[0] % bins == 0, "flatten_levels cannot take ", widths[0], " channels as distributions over ", bins, " bins");
-  if (suits(levels, widths)) return FlattenLevelsFunction::apply(levels, widths, bins);
+  checkArguments(levels, widths, bins);
+  if (suits(levels)) return FlattenLevelsFunction::apply(levels, widths, bins);
   std::vector<std::vector<at::Tensor>> parts(widths.size());
   for (const at::Tensor& level : levels) {
     const auto split = level.split_with_sizes(widths, 1);

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <vector>
 
+#include "checks.h"
 #include "loss-rows.h"
 
 namespace bridge {
@@ -17,11 +18,9 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-bool isDense(const at::Tensor& tensor, at::ScalarType type) { return tensor.is_cpu() && tensor.scalar_type() == type && tensor.is_contiguous(); }
-
-void checkPositions(const at::Tensor& positions, int64_t size) {
+void checkPositions(const char* name, const at::Tensor& positions, int64_t size) {
   const int32_t* at = positions.data_ptr<int32_t>();
-  for (int64_t i = 0; i < positions.numel(); ++i) TORCH_CHECK_INDEX(at[i] >= 0 && at[i] < size, "position ", at[i], " of ", size);
+  for (int64_t i = 0; i < positions.numel(); ++i) TORCH_CHECK_INDEX(at[i] >= 0 && at[i] < size, name, ": position ", at[i], " of ", size);
 }
 
 /// Σ of part(first, count) over pieces of `count`, always the same: sums do not depend on the threads.
@@ -39,7 +38,7 @@ class CrossEntropy : public torch::autograd::Function<CrossEntropy> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& logits, const at::Tensor& positions, const at::Tensor& targets) {
     const at::AutoDispatchBelowADInplaceOrView below;
-    context->save_for_backward({logits, positions, targets});
+    context->save_for_backward({kept(logits), kept(positions), kept(targets)});
     const float* x = logits.data_ptr<float>();
     double sum = sumOfPieces(logits.numel(), [&](int64_t first, int64_t count) { return sumOfSoftplus(x + first, count); });
     const int32_t* at = positions.data_ptr<int32_t>();
@@ -66,10 +65,12 @@ class CrossEntropy : public torch::autograd::Function<CrossEntropy> {
 
 /// Binary cross-entropy of all logits, summed: Σ softplus(x) − t · x, where the target t is zero but at the positions given.
 at::Tensor crossEntropy(const at::Tensor& logits, const at::Tensor& positions, const at::Tensor& targets) {
-  TORCH_CHECK(isDense(logits, at::kFloat), "cross_entropy takes contiguous float32 logits on the CPU");
-  TORCH_CHECK(isDense(positions, at::kInt) && isDense(targets, at::kFloat) && positions.numel() == targets.numel(),
-              "cross_entropy takes as many int32 positions as float32 targets");
-  checkPositions(positions, logits.numel());
+  constexpr Checks checks("cross_entropy");
+  checks.dense("logits", logits, at::kFloat);
+  checks.dense("positions", positions, at::kInt);
+  checks.dense("targets", targets, at::kFloat);
+  checks.that(targets.numel() == positions.numel(), "targets", targets, "as many as the ", positions.numel(), " positions");
+  checkPositions("cross_entropy", positions, logits.numel());
   return CrossEntropy::apply(logits, positions, targets);
 }
 
@@ -90,7 +91,7 @@ class BoxLosses : public torch::autograd::Function<BoxLosses> {
       box += weight * static_cast<double>(termsOf(terms, i).box);
       focal += weight * static_cast<double>(termsOf(terms, i).focal);
     }
-    context->save_for_backward({distributions, rows, anchors, boxes, weights, probabilities, terms});
+    context->save_for_backward({kept(distributions), kept(rows), kept(anchors), kept(boxes), kept(weights), probabilities, terms});
     at::Tensor sums = at::empty({2}, distributions.options());
     sums.data_ptr<float>()[0] = static_cast<float>(box);
     sums.data_ptr<float>()[1] = static_cast<float>(focal);
@@ -127,6 +128,9 @@ class BoxLosses : public torch::autograd::Function<BoxLosses> {
   }
 };
 
+/// Up to here a distance in float32 stays below the last bin.
+constexpr int64_t mostBins = 1 << 16;
+
 /// Σ weight · (1 − CIoU) and Σ weight · (distribution focal loss) of the anchors that learn objects.
 /// @param distributions [anchors, 4 · bins] logits
 /// @param rows [F] which of the anchors, each once
@@ -134,13 +138,20 @@ class BoxLosses : public torch::autograd::Function<BoxLosses> {
 /// @param boxes [F, 4] x1 y1 x2 y2 of the objects in cells
 /// @returns [2]
 at::Tensor boxLosses(const at::Tensor& distributions, const at::Tensor& rows, const at::Tensor& anchors, const at::Tensor& boxes, const at::Tensor& weights) {
+  constexpr Checks checks("box_losses");
+  checks.dense("distributions", distributions, at::kFloat);
+  const bool fits = distributions.dim() == 2 && distributions.size(1) % 4 == 0 && distributions.size(1) / 4 >= 2 && distributions.size(1) / 4 <= mostBins;
+  checks.that(fits, "distributions", distributions, "[anchors, 4 * bins] of 2 to ", mostBins, " bins");
+  checks.dense("rows", rows, at::kInt);
   const int64_t count = rows.numel();
-  TORCH_CHECK(isDense(distributions, at::kFloat) && distributions.dim() == 2 && distributions.size(1) % 4 == 0 && distributions.size(1) >= 8,
-              "box_losses takes float32 distributions [anchors, 4 * bins] on the CPU");
-  TORCH_CHECK(isDense(rows, at::kInt) && isDense(anchors, at::kFloat) && isDense(boxes, at::kFloat) && isDense(weights, at::kFloat) &&
-                  anchors.numel() == 4 * count && boxes.numel() == 4 * count && weights.numel() == count,
-              "box_losses takes rows [F] in int32, anchors and boxes [F, 4] and weights [F] in float32");
-  checkPositions(rows, distributions.size(0));
+  const auto countFits = [&](const char* argument, const at::Tensor& given, int64_t wanted) {
+    checks.dense(argument, given, at::kFloat);
+    checks.that(given.numel() == wanted, argument, given, wanted, " numbers for ", count, " rows");
+  };
+  countFits("anchors", anchors, 4 * count);
+  countFits("boxes", boxes, 4 * count);
+  countFits("weights", weights, count);
+  checkPositions("box_losses", rows, distributions.size(0));
   return BoxLosses::apply(distributions, rows, anchors, boxes, weights);
 }
 

@@ -11,6 +11,7 @@
 #endif
 #include <node_api.h>
 
+#include <cmath>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -84,7 +85,10 @@ inline int64_t toInteger(napi_env env, napi_value value) {
     return integer;
   }
   const double number = toDouble(env, value);
-  if (number != static_cast<double>(static_cast<int64_t>(number))) throw std::invalid_argument("expected an integer");
+  constexpr double limit = 9223372036854775808.0;
+  if (number != std::trunc(number) || number < -limit || number >= limit) {
+    throw std::invalid_argument("expected an integer, got " + std::to_string(number));
+  }
   return static_cast<int64_t>(number);
 }
 
@@ -114,6 +118,34 @@ inline napi_value fromString(napi_env env, const std::string& text) {
 
 inline void setProperty(napi_env env, napi_value object, const char* name, napi_value value) {
   check(env, napi_set_named_property(env, object, name, value));
+}
+
+/// What JavaScript holds as an external value begins with a number that says what it is: one kind is never taken for another.
+/// @tparam Value has a `magic` of its own
+template <typename Value>
+struct External {
+  uint64_t kind = Value::magic;
+};
+
+/// The value behind an external one; null where it is of another kind, or no external value at all.
+template <typename Value>
+Value* externalOf(napi_env env, napi_value value) {
+  if (typeOf(env, value) != napi_external) return nullptr;
+  void* data = nullptr;
+  check(env, napi_get_value_external(env, value, &data));
+  const bool known = data && static_cast<External<Value>*>(data)->kind == Value::magic;
+  return known ? static_cast<Value*>(data) : nullptr;
+}
+
+/// Hands a value to JavaScript, whose garbage collector deletes it.
+template <typename Value>
+napi_value toExternal(napi_env env, Value* owned) {
+  napi_value value;
+  const napi_status status = napi_create_external(
+      env, owned, [](napi_env, void* data, void*) { delete static_cast<Value*>(data); }, nullptr, &value);
+  if (status != napi_ok) delete owned;
+  check(env, status);
+  return value;
 }
 
 /// The arguments of one call from JavaScript; asking for one that was not passed gives undefined.

@@ -11,10 +11,6 @@ namespace {
 using MaybeTensor = const c10::optional<at::Tensor>&;
 using dnnl::memory;
 
-int64_t outputSize(int64_t size, int64_t kernel, const Geometry& g) {
-  return (size + 2 * g.padding - g.dilation * (kernel - 1) - 1) / g.stride + 1;
-}
-
 /// Weights as they lie in memory, in any dense layout, with groups as a dimension of their own.
 memory::desc weightsDescription(const at::Tensor& weight, const Geometry& g) {
   memory::dims sizes = weight.sizes().vec(), strides = weight.strides().vec();
@@ -34,8 +30,8 @@ class OneDnnConvolution : public ConvolutionPasses {
   OneDnnConvolution(const at::Tensor& x, const at::Tensor& weight, bool bias, const Geometry& g, Activation activation)
       : bias_(bias), activation_(activation), type_(dataType(x.scalar_type())), strides_{g.stride, g.stride}, dilates_{g.dilation - 1, g.dilation - 1},
         padding_{g.padding, g.padding}, weights_(weightsDescription(weight, g)) {
-    const int64_t height = outputSize(x.size(2), weight.size(2), g), width = outputSize(x.size(3), weight.size(3), g);
-    outputSizes_ = {x.size(0), weight.size(0), height, width};
+    const auto sizes = convolvedSizes(x, weight, g);
+    outputSizes_.assign(sizes.begin(), sizes.end());
     source_ = {x.sizes().vec(), type_, memory::format_tag::nhwc};
     target_ = {outputSizes_, type_, memory::format_tag::nhwc};
     if (bias) biases_ = {{weight.size(0)}, memory::data_type::f32, memory::format_tag::x};

@@ -39,14 +39,20 @@ at::Scalar toScalar(napi_env env, napi_value value) {
   return at::Scalar(number);
 }
 
-/// Integers stand for dtype, layout and memory format too; their names are told apart by the argument's name.
-int64_t toIntegerOrName(napi_env env, napi_value value, const std::string& argument) {
-  if (typeOf(env, value) == napi_boolean) return toBool(env, value) ? 1 : 0;
-  if (typeOf(env, value) != napi_string) return toInteger(env, value);
-  const std::string name = toString(env, value);
-  if (argument == "memory_format") return static_cast<int64_t>(memoryFormatFromName(name));
-  if (argument == "layout") return static_cast<int64_t>(layoutFromName(name));
-  return static_cast<int64_t>(scalarTypeFromName(name));
+/// Integers stand for dtype, layout and memory format too, which JavaScript gives by name: libtorch does not check codes.
+int64_t toIntegerOrCode(napi_env env, napi_value value, const c10::Argument& argument) {
+  TypePtr type = argument.real_type();
+  if (type->kind() == TypeKind::OptionalType) type = type->expectRef<c10::OptionalType>().getElementType();
+  switch (type->kind()) {
+    case TypeKind::ScalarTypeType:
+      return static_cast<int64_t>(scalarTypeFromName(toString(env, value)));
+    case TypeKind::MemoryFormatType:
+      return static_cast<int64_t>(memoryFormatFromName(toString(env, value)));
+    case TypeKind::LayoutType:
+      return static_cast<int64_t>(layoutFromName(toString(env, value)));
+    default:
+      return typeOf(env, value) == napi_boolean ? toBool(env, value) : toInteger(env, value);
+  }
 }
 
 IValue toList(napi_env env, napi_value value, const c10::Argument& argument, const TypePtr& elementType) {
@@ -56,9 +62,13 @@ IValue toList(napi_env env, napi_value value, const c10::Argument& argument, con
   const auto at = [&](uint32_t index) { return array ? element(env, value, index) : value; };
   switch (elementType->kind()) {
     case TypeKind::TensorType: {
-      if (const auto* known = tensorListOf(env, value)) return c10::List<at::Tensor>(at::ArrayRef<at::Tensor>(*known));
+      if (const auto* known = tensorListOf(env, value)) {
+        for (const at::Tensor& tensor : *known) {
+          if (!tensor.defined()) throw std::invalid_argument("a Tensor of the list is missing");
+        }
+        return c10::List<at::Tensor>(at::ArrayRef<at::Tensor>(*known));
+      }
       c10::List<at::Tensor> list;
-      list.reserve(count);
       for (uint32_t i = 0; i < count; ++i) list.push_back(unwrap(env, at(i)));
       return list;
     }
@@ -69,7 +79,6 @@ IValue toList(napi_env env, napi_value value, const c10::Argument& argument, con
         for (const at::Tensor& tensor : *known) list.push_back(tensor.defined() ? c10::optional<at::Tensor>(tensor) : c10::nullopt);
         return list;
       }
-      list.reserve(count);
       for (uint32_t i = 0; i < count; ++i) {
         const napi_value item = at(i);
         list.push_back(isMissing(env, item) ? c10::optional<at::Tensor>() : c10::optional<at::Tensor>(unwrap(env, item)));
@@ -79,8 +88,7 @@ IValue toList(napi_env env, napi_value value, const c10::Argument& argument, con
     case TypeKind::IntType:
     case TypeKind::SymIntType: {
       c10::List<int64_t> list;
-      list.reserve(count);
-      for (uint32_t i = 0; i < count; ++i) list.push_back(toIntegerOrName(env, at(i), argument.name()));
+      for (uint32_t i = 0; i < count; ++i) list.push_back(toIntegerOrCode(env, at(i), argument));
       return list;
     }
     case TypeKind::FloatType: {
@@ -116,7 +124,7 @@ IValue toIValue(napi_env env, napi_value value, const c10::Argument& argument, c
       return toList(env, value, argument, type->expectRef<c10::ListType>().getElementType());
     case TypeKind::IntType:
     case TypeKind::SymIntType:
-      return toIntegerOrName(env, value, argument.name());
+      return toIntegerOrCode(env, value, argument);
     case TypeKind::FloatType:
       return toDouble(env, value);
     case TypeKind::BoolType:
@@ -130,7 +138,7 @@ IValue toIValue(napi_env env, napi_value value, const c10::Argument& argument, c
     case TypeKind::GeneratorType:
       return IValue();
     default:
-      return toIntegerOrName(env, value, argument.name());
+      return toIntegerOrCode(env, value, argument);
   }
 }
 
@@ -223,6 +231,17 @@ napi_value callOperator(napi_env env, const Arguments& arguments) {
   if (stack.empty()) return nothing;
   if (stack.size() == 1) return fromIValue(env, stack.front());
   return fromItems(env, stack);
+}
+
+napi_value operatorNames(napi_env env, const Arguments& arguments) {
+  const std::string prefix = toString(env, arguments[0]) + "::";
+  napi_value array;
+  check(env, napi_create_array(env, &array));
+  uint32_t count = 0;
+  for (const auto& known : c10::Dispatcher::singleton().getAllOpNames()) {
+    if (known.name.compare(0, prefix.size(), prefix) == 0) check(env, napi_set_element(env, array, count++, fromString(env, known.name)));
+  }
+  return array;
 }
 
 napi_value operatorSchemas(napi_env env, const Arguments& arguments) {

@@ -12,6 +12,9 @@ napi_value findOperator(napi_env env, const Arguments& arguments);
 /// callOperator(index, arguments[]) → tensor handle, number, boolean, string, null, or an array of these.
 napi_value callOperator(napi_env env, const Arguments& arguments);
 
+/// operatorNames(namespace) → ["yolov9::convolution", …]
+napi_value operatorNames(napi_env env, const Arguments& arguments);
+
 /// operatorSchemas(name) → [{ overload, text, arguments: [{ name, type, optional, hasDefault, keywordOnly }], returns: [type] }]
 napi_value operatorSchemas(napi_env env, const Arguments& arguments);
 

@@ -8,8 +8,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <initializer_list>
+#include <utility>
 #include <vector>
 
+#include "checks.h"
 #include "gradient-sums.h"
 #include "optimiser-rows.h"
 
@@ -85,8 +88,46 @@ void countChange(const std::vector<at::Tensor>& tensors) {
   }
 }
 
+/// Tensors of one list of which each is there, and has a gradient of its own sizes if it has one.
+void checkParameters(const char* name, at::TensorList parameters) {
+  const Checks checks(name);
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    checks.floating({"parameters", static_cast<int64_t>(i)}, parameters[i]);
+    const at::Tensor& gradient = parameters[i].grad();
+    if (gradient.defined()) checks.like({"the gradient of parameters", static_cast<int64_t>(i)}, gradient, parameters[i]);
+  }
+}
+
+/// As many tensors as parameters, each like its parameter.
+void checkCompanions(const char* name, const char* argument, at::TensorList companions, at::TensorList parameters) {
+  const Checks checks(name);
+  checks.count(argument, companions.size(), parameters.size());
+  for (size_t i = 0; i < companions.size(); ++i) checks.like({argument, static_cast<int64_t>(i)}, companions[i], parameters[i]);
+}
+
+/// An average has its source's sizes and device; one of another precision goes by libtorch's operators.
+void checkAverage(const Checks& checks, const ArgumentName& argument, const at::Tensor& average, const at::Tensor& source) {
+  checks.tensor(argument, average);
+  checks.sizes(argument, average, source.sizes());
+  checks.sameDevice(argument, average, source);
+}
+
+void checkAverages(const char* name, const c10::List<c10::optional<at::Tensor>>& averages, at::TensorList parameters) {
+  const Checks checks(name);
+  checks.count("averages", averages.size(), parameters.size());
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    const c10::optional<at::Tensor> average = averages.get(i);
+    if (average) checkAverage(checks, {"averages", static_cast<int64_t>(i)}, *average, parameters[i]);
+  }
+}
+
+void checkNumbers(const Checks& checks, std::initializer_list<std::pair<const char*, double>> numbers) {
+  for (const auto& [argument, number] : numbers) checks.finite(argument, number);
+}
+
 /// L2 norm of all gradients together. `fused` is false for libtorch's operators, here and below. Partial sums are added up in float64 and in the same order whatever the threads do.
 double gradientNorm(at::TensorList parameters, bool fused) {
+  checkParameters("gradient_norm", parameters);
   const at::NoGradGuard noGrad;
   std::vector<at::Tensor> gradients;
   for (const at::Tensor& parameter : parameters) {
@@ -113,7 +154,13 @@ double gradientNorm(at::TensorList parameters, bool fused) {
 
 /// average ← decay · average + (1 − decay) · source
 void follow(at::TensorList averages, at::TensorList sources, double decay, bool fused) {
-  TORCH_CHECK(averages.size() == sources.size(), "follow takes as many sources as averages");
+  constexpr Checks checks("follow");
+  checks.count("averages", averages.size(), sources.size());
+  for (size_t i = 0; i < averages.size(); ++i) {
+    checks.tensor({"sources", static_cast<int64_t>(i)}, sources[i]);
+    checkAverage(checks, {"averages", static_cast<int64_t>(i)}, averages[i], sources[i]);
+  }
+  checks.share("decay", decay);
   const at::NoGradGuard noGrad;
   std::vector<at::Tensor> targets(averages.begin(), averages.end()), values(sources.begin(), sources.end());
   if (targets.empty()) return;
@@ -185,8 +232,13 @@ void stepWithKernel(const Moved& moved, const SgdSettings<double>& settings, boo
 /// buffer of zeros gives its first step. `averages` holds nothing for parameters that have none.
 void sgdStep(at::TensorList parameters, at::TensorList momenta, const c10::List<c10::optional<at::Tensor>>& averages, double scale, double lr, double momentum,
              double weightDecay, bool nesterov, double decay, bool fused) {
-  TORCH_CHECK(momenta.size() == parameters.size(), "sgd_step takes as many momenta as parameters");
-  TORCH_CHECK(averages.size() == parameters.size(), "sgd_step takes as many averages as parameters");
+  constexpr const char* name = "sgd_step";
+  checkParameters(name, parameters);
+  checkCompanions(name, "momenta", momenta, parameters);
+  checkAverages(name, averages, parameters);
+  const Checks checks(name);
+  checkNumbers(checks, {{"scale", scale}, {"lr", lr}, {"momentum", momentum}, {"weight_decay", weightDecay}});
+  checks.share("decay", decay);
   const at::NoGradGuard noGrad;
   Moved moved;
   std::vector<at::Tensor> others, averagesOfOthers;
@@ -221,6 +273,7 @@ void sgdStep(at::TensorList parameters, at::TensorList momenta, const c10::List<
 
 /// Frees the gradients of all parameters.
 void clearGradients(at::TensorList parameters) {
+  for (size_t i = 0; i < parameters.size(); ++i) Checks("clear_gradients").tensor({"parameters", static_cast<int64_t>(i)}, parameters[i]);
   for (const at::Tensor& parameter : parameters) parameter.mutable_grad() = at::Tensor();
 }
 
@@ -236,7 +289,8 @@ at::Tensor gradientLike(const at::Tensor& parameter) {
 
 /// sums += gradients of the parameters, which are freed: many tensors a kernel, where autograd adds up one by one.
 void collectGradients(at::TensorList parameters, at::TensorList sums) {
-  TORCH_CHECK(sums.size() == parameters.size(), "collect_gradients takes as many sums as parameters");
+  checkParameters("collect_gradients", parameters);
+  checkCompanions("collect_gradients", "sums", sums, parameters);
   const at::NoGradGuard noGrad;
   std::vector<at::Tensor> gradients, targets;
   for (size_t i = 0; i < parameters.size(); ++i) {
@@ -250,6 +304,7 @@ void collectGradients(at::TensorList parameters, at::TensorList sums) {
 
 /// [] float32, L2 norm of all gradients together; nothing waits for it.
 at::Tensor gradientNormOnDevice(at::TensorList gradients) {
+  for (size_t i = 0; i < gradients.size(); ++i) Checks("gradient_norm_on_device").floating({"gradients", static_cast<int64_t>(i)}, gradients[i]);
   const at::NoGradGuard noGrad;
   return gradients.empty() ? at::zeros({}) : at::stack(at::_foreach_norm(gradients, 2)).norm();
 }
@@ -258,6 +313,17 @@ at::Tensor gradientNormOnDevice(at::TensorList gradients) {
 /// scales gradients longer than `maxNorm`, and leaves everything as it is where the norm is not finite.
 void sgdStepOnDevice(at::TensorList parameters, at::TensorList gradients, at::TensorList momenta, const c10::List<c10::optional<at::Tensor>>& averages, const at::Tensor& norm,
                      double maxNorm, double clippingEpsilon, double lr, double momentum, double weightDecay, bool nesterov, double decay) {
+  constexpr const char* name = "sgd_step_on_device";
+  checkParameters(name, parameters);
+  checkCompanions(name, "gradients", gradients, parameters);
+  checkCompanions(name, "momenta", momenta, parameters);
+  checkAverages(name, averages, parameters);
+  const Checks checks(name);
+  checks.floating("norm", norm);
+  checks.that(norm.numel() == 1, "norm", norm, "one number");
+  checkNumbers(checks, {{"clipping_epsilon", clippingEpsilon}, {"lr", lr}, {"momentum", momentum}, {"weight_decay", weightDecay}});
+  TORCH_CHECK(maxNorm > 0, name, ": max_norm must be positive, got ", maxNorm);
+  checks.share("decay", decay);
   if (parameters.empty()) return;
   const at::NoGradGuard noGrad;
   const at::Tensor divisor = (norm + clippingEpsilon).div(maxNorm).clamp_min(1).to(at::kFloat);

@@ -5,6 +5,7 @@
 
 #include <memory>
 #include <unordered_map>
+#include <vector>
 
 namespace bridge {
 
@@ -17,9 +18,11 @@ class PackedWeights {
   void* find(const at::Tensor& weight, const Layout& layout, int64_t bytes, const Pack& pack) {
     if (entries_.size() > 2 * lastSize_ + 64) forgetDead();
     Entry& entry = entries_[weight.unsafeGetTensorImpl()];
-    const bool current = entry.owner && !entry.owner->expired() && entry.version == weight._version() && entry.layout == layout;
+    // A tensor that was given other sizes or other memory keeps its version.
+    const bool current = entry.owner && !entry.owner->expired() && entry.version == weight._version() && entry.data == weight.data_ptr() &&
+                         weight.sizes() == entry.sizes && entry.layout == layout && entry.packed.numel() == bytes;
     if (!current) {
-      entry = {std::make_unique<Owner>(weight.getIntrusivePtr()), static_cast<uint32_t>(weight._version()), layout,
+      entry = {std::make_unique<Owner>(weight.getIntrusivePtr()), static_cast<uint32_t>(weight._version()), weight.data_ptr(), weight.sizes().vec(), layout,
                at::empty({bytes}, at::TensorOptions().dtype(at::kByte))};
       pack(entry.packed.data_ptr());
     }
@@ -31,6 +34,8 @@ class PackedWeights {
   struct Entry {
     std::unique_ptr<Owner> owner;
     uint32_t version = 0;
+    const void* data = nullptr;
+    std::vector<int64_t> sizes;
     Layout layout;
     at::Tensor packed;
   };

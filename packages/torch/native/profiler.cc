@@ -49,7 +49,10 @@ void end(const at::RecordFunction& function, at::ObserverContext*) {
 
 napi_value startProfile(napi_env env, const Arguments&) {
   if (callback != 0) throw std::logic_error("operators are being timed already");
-  totals.clear();
+  {
+    const std::lock_guard<std::mutex> lock(totalsMutex);
+    totals.clear();
+  }
   frames.clear();
   callback = at::addGlobalCallback(
       at::RecordFunctionCallback(begin, end).scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION}));

@@ -16,8 +16,13 @@ namespace bridge {
 
 namespace {
 
+constexpr uint32_t mostDimensions = 64;
+
 std::vector<int64_t> toShape(napi_env env, napi_value array) {
-  std::vector<int64_t> shape(arrayLength(env, array));
+  if (!isArray(env, array)) throw std::invalid_argument("expected the shape as an array of integers");
+  const uint32_t dimensions = arrayLength(env, array);
+  if (dimensions > mostDimensions) throw std::invalid_argument("a shape of " + std::to_string(dimensions) + " dimensions has too many");
+  std::vector<int64_t> shape(dimensions);
   for (uint32_t i = 0; i < shape.size(); ++i) shape[i] = toInteger(env, element(env, array, i));
   return shape;
 }
@@ -38,15 +43,25 @@ Bytes bytesOf(napi_env env, napi_value typedArray) {
   return {data, length};
 }
 
+/// Before memory is taken: a shape from a file may say anything.
+void checkLength(const std::vector<int64_t>& shape, size_t elementSize, size_t length) {
+  uint64_t wanted = elementSize;
+  bool tooLarge = false;
+  for (const int64_t size : shape) {
+    if (size < 0) throw std::invalid_argument("a shape cannot have " + std::to_string(size) + " elements in a dimension");
+    tooLarge = __builtin_mul_overflow(wanted, static_cast<uint64_t>(size), &wanted) || tooLarge;
+  }
+  if (!tooLarge && wanted == length) return;
+  throw std::invalid_argument("the shape takes " + (tooLarge ? "too many" : std::to_string(wanted)) + " bytes, the array has " + std::to_string(length));
+}
+
 /// fromBytes(bytes, dtype, shape) → tensor holding a copy.
 napi_value fromBytes(napi_env env, const Arguments& arguments) {
   const Bytes bytes = bytesOf(env, arguments[0]);
   const auto type = scalarTypeFromName(toString(env, arguments[1]));
-  at::Tensor tensor = at::empty(toShape(env, arguments[2]), at::TensorOptions().dtype(type));
-  if (static_cast<size_t>(tensor.nbytes()) != bytes.length) {
-    throw std::invalid_argument("the shape takes " + std::to_string(tensor.nbytes()) + " bytes, the array has " +
-                                std::to_string(bytes.length));
-  }
+  const std::vector<int64_t> shape = toShape(env, arguments[2]);
+  checkLength(shape, c10::elementSize(type), bytes.length);
+  at::Tensor tensor = at::empty(shape, at::TensorOptions().dtype(type));
   if (bytes.length > 0) std::memcpy(tensor.data_ptr(), bytes.data, bytes.length);
   return wrap(env, std::move(tensor));
 }
@@ -59,25 +74,6 @@ napi_value toBytes(napi_env env, const Arguments& arguments) {
   check(env, napi_create_arraybuffer(env, tensor.nbytes(), &data, &buffer));
   if (tensor.nbytes() > 0) std::memcpy(data, tensor.data_ptr(), tensor.nbytes());
   return buffer;
-}
-
-/// lend(tensor) → ArrayBuffer of the tensor's own memory, to be given to takeBack while the tensor lives; null where its elements are not
-/// on the CPU one after another.
-napi_value lend(napi_env env, const Arguments& arguments) {
-  const at::Tensor& tensor = unwrap(env, arguments[0]);
-  napi_value buffer;
-  if (!tensor.is_cpu() || !tensor.is_contiguous() || tensor.nbytes() == 0) {
-    check(env, napi_get_null(env, &buffer));
-  } else {
-    check(env, napi_create_external_arraybuffer(env, tensor.data_ptr(), tensor.nbytes(), nullptr, nullptr, &buffer));
-  }
-  return buffer;
-}
-
-/// takeBack(buffer): from now on it is empty.
-napi_value takeBack(napi_env env, const Arguments& arguments) {
-  check(env, napi_detach_arraybuffer(env, arguments[0]));
-  return undefined(env);
 }
 
 napi_value shape(napi_env env, const Arguments& arguments) {
@@ -109,6 +105,7 @@ napi_value isContiguous(napi_env env, const Arguments& arguments) {
 /// memoryOf(tensor) → {storage, offset, pixelStride}
 napi_value memoryOf(napi_env env, const Arguments& arguments) {
   const at::Tensor& tensor = unwrap(env, arguments[0]);
+  if (!tensor.has_storage()) throw std::invalid_argument("the Tensor has no memory of its own");
   const auto storage = reinterpret_cast<uintptr_t>(tensor.storage().unsafeGetStorageImpl());
   napi_value object;
   check(env, napi_create_object(env, &object));
@@ -148,8 +145,11 @@ napi_value clearGrad(napi_env env, const Arguments& arguments) {
 
 /// backward(tensor, gradient?, retainGraph)
 napi_value backward(napi_env env, const Arguments& arguments) {
-  const bool given = typeOf(env, arguments[1]) == napi_external;
-  unwrap(env, arguments[0]).backward(given ? unwrap(env, arguments[1]) : at::Tensor(), toBool(env, arguments[2]));
+  // Backward passes written in JavaScript may dispose of both.
+  const at::Tensor root = unwrap(env, arguments[0]);
+  const bool given = typeOf(env, arguments[1]) != napi_undefined;
+  const at::Tensor gradient = given ? unwrap(env, arguments[1]) : at::Tensor();
+  root.backward(gradient, toBool(env, arguments[2]));
   return undefined(env);
 }
 
@@ -173,15 +173,43 @@ napi_value generatorState(napi_env env, const Arguments&) {
   return wrap(env, generator.get_state());
 }
 
+/// The generator's place in its numbers, as libtorch writes it at the beginning of a state.
+struct GeneratorPlace {
+  uint64_t seed;
+  int32_t left, seeded;
+  uint64_t next;
+};
+constexpr int64_t generatorNumbers = 624;
+
+/// libtorch checks a state's size and each of its numbers, but not that those which are left lie within memory.
+void checkGeneratorState(const at::Tensor& state) {
+  constexpr auto size = static_cast<int64_t>(sizeof(GeneratorPlace));
+  TORCH_CHECK(state.layout() == at::kStrided && state.is_cpu() && state.scalar_type() == at::kByte && state.is_contiguous() && state.numel() >= size,
+              "a generator's state is contiguous uint8 on the CPU");
+  GeneratorPlace place;
+  std::memcpy(&place, state.data_ptr(), sizeof place);
+  const bool within = place.left >= 1 && place.left <= generatorNumbers && place.next <= static_cast<uint64_t>(generatorNumbers + 1 - place.left);
+  TORCH_CHECK(within, "a generator's state has ", place.left, " numbers left after the first ", place.next, " of ", generatorNumbers);
+}
+
 napi_value setGeneratorState(napi_env env, const Arguments& arguments) {
+  const at::Tensor state = unwrap(env, arguments[0]);
+  checkGeneratorState(state);
   at::Generator generator = at::globalContext().defaultGenerator(at::kCPU);
   const std::lock_guard<std::mutex> lock(generator.mutex());
-  generator.set_state(unwrap(env, arguments[0]));
+  generator.set_state(state);
   return undefined(env);
 }
 
+constexpr int64_t mostThreads = 1024;
+
 napi_value setThreads(napi_env env, const Arguments& arguments) {
-  at::set_num_threads(static_cast<int>(toInteger(env, arguments[0])));
+  const int64_t count = toInteger(env, arguments[0]);
+  // Threads that the system refuses end the process.
+  if (count < 1 || count > mostThreads) {
+    throw std::invalid_argument("threads must be from 1 to " + std::to_string(mostThreads) + ", got " + std::to_string(count));
+  }
+  at::set_num_threads(static_cast<int>(count));
   return undefined(env);
 }
 
@@ -217,8 +245,6 @@ napi_value capabilities(napi_env env, const Arguments&) {
 void defineTensorFunctions(napi_env env, napi_value exports) {
   define<fromBytes>(env, exports, "fromBytes");
   define<toBytes>(env, exports, "toBytes");
-  define<lend>(env, exports, "lend");
-  define<takeBack>(env, exports, "takeBack");
   define<shape>(env, exports, "shape");
   define<dtype>(env, exports, "dtype");
   define<device>(env, exports, "device");

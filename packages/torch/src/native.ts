@@ -113,10 +113,15 @@ export interface PlanDescription {
 export interface Bridge {
   findOperator(name: string, overload: string): number;
   callOperator(index: number, args: readonly unknown[]): unknown;
+  /** All operators of a namespace, with it. */
+  operatorNames(namespace: string): string[];
   operatorSchemas(name: string): OperatorSchema[];
   fromBytes(bytes: Uint8Array, dtype: DType, shape: readonly number[]): TensorHandle;
   toBytes(tensor: TensorHandle): ArrayBuffer;
-  /** The tensor's own memory, of use until it is taken back; null where elements are not on the CPU one after another. */
+  /**
+   * The tensor's own memory, of use until it is taken back; null where elements are not on the CPU one after another. The memory stays until
+   * then, whatever becomes of the tensor.
+   */
   lend(tensor: TensorHandle): ArrayBuffer | null;
   takeBack(buffer: ArrayBuffer): void;
   makeTensorList(tensors: readonly (TensorHandle | null)[]): TensorListHandle;
@@ -188,7 +193,7 @@ function load(): Bridge {
   process.env.OMP_WAIT_POLICY ??= "passive";
   process.env.GOMP_SPINCOUNT ??= "10000";
   try {
-    return createRequire(import.meta.url)("../build/bridge.node") as Bridge;
+    return createRequire(import.meta.url)(process.env.YOLOV9_BRIDGE ?? "../build/bridge.node") as Bridge;
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     throw new Error(

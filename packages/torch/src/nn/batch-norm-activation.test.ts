@@ -90,11 +90,11 @@ describe("batchNormActivation", () => {
   it("refuses inputs that do not fit", () => {
     const norm = randomNorm(4, "float32");
     expect(() => batchNormActivation({ input: randn([1, 3, 2, 2]), norm }, undefined, "silu")).toThrow(
-      /has 4 channels, its input 3/,
+      /weight1 must be \[3\], one for every channel of x1, got float32 \[4\]/,
     );
     const other = { input: randn([1, 4, 3, 2]), norm };
     expect(() => batchNormActivation({ input: randn([1, 4, 2, 2]), norm }, other, "silu")).toThrow(
-      /adds \[1, 4, 2, 2\] and \[1, 4, 3, 2\]/,
+      /x2 must be \[1, 4, 2, 2\], got float32 \[1, 4, 3, 2\]/,
     );
   });
 });

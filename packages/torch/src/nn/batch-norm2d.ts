@@ -20,6 +20,9 @@ export class BatchNorm2d extends Module {
 
   constructor(channels: number, { eps = 1e-5, momentum = 0.1 }: { eps?: number; momentum?: number } = {}) {
     super();
+    if (!Number.isInteger(channels) || channels < 1) {
+      throw new RangeError(`BatchNorm2d: channels must be a positive integer, got ${channels}`);
+    }
     this.eps = eps;
     this.momentum = momentum;
     this.weight = parameter(ones([channels], placement()));

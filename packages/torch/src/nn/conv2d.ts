@@ -28,7 +28,10 @@ export class Conv2d extends Module {
   readonly groups: number;
   readonly kernel: number;
 
-  /** Weights are uniform in ±1/√fanIn, which is what PyTorch's kaiming_uniform(a = √5) comes to; so is the bias. */
+  /**
+   * Weights are uniform in ±1/√fanIn, which is what PyTorch's kaiming_uniform(a = √5) comes to; so is the bias.
+   * @throws RangeError unless numbers are whole and make a convolution
+   */
   constructor(inChannels: number, outChannels: number, kernel: number, options: Conv2dOptions = {}) {
     super();
     this.kernel = kernel;
@@ -36,6 +39,11 @@ export class Conv2d extends Module {
     this.padding = options.padding ?? 0;
     this.dilation = options.dilation ?? 1;
     this.groups = options.groups ?? 1;
+    const { stride, dilation, groups } = this;
+    for (const [name, number] of Object.entries({ inChannels, outChannels, kernel, stride, dilation, groups })) {
+      checkNumber(name, number, 1);
+    }
+    checkNumber("padding", this.padding, 0);
     if (inChannels % this.groups !== 0 || outChannels % this.groups !== 0) {
       throw new RangeError(
         `a convolution from ${inChannels} to ${outChannels} channels cannot have ${this.groups} groups`,
@@ -84,4 +92,12 @@ function filled(shape: number[], bound: number): Tensor {
   const values = empty(shape, place);
   if (place.device === undefined) values.uniform_(-bound, bound).dispose();
   return values;
+}
+
+/** What libtorch and oneDNN count dimensions with. */
+const LARGEST = 2 ** 31 - 1;
+
+function checkNumber(name: string, number: number, least: number): void {
+  if (Number.isInteger(number) && number >= least && number <= LARGEST) return;
+  throw new RangeError(`Conv2d: ${name} must be a whole number from ${least} to ${LARGEST}, got ${number}`);
 }
