@@ -95,7 +95,10 @@ async function main() {
     const current = existsSync(stamp) && readFileSync(stamp, "utf8") === fingerprint(source, flags);
     return !current || !existsSync(join(buildFolder, `${source}.o`));
   });
-  if (outdated.length === 0 && existsSync(target)) return;
+  const objects = sources.map((source) => join(buildFolder, `${source}.o`));
+  const linked = existsSync(target) ? statSync(target).mtimeMs : 0;
+  // What an interrupted build compiled waits to be linked.
+  if (outdated.length === 0 && objects.every((object) => statSync(object).mtimeMs <= linked)) return;
 
   console.log(
     `Building the libtorch bridge (${libtorch.source}, ${libtorch.libraries}): ${outdated.map((file) => basename(file)).join(", ") || "linking"}`,
@@ -110,7 +113,6 @@ async function main() {
   };
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), outdated.length) }, worker));
   rmSync(target, { force: true });
-  const objects = sources.map((source) => join(buildFolder, `${source}.o`));
   const mode = sanitizes ? sanitizerFlags : [];
   execFileSync(compiler, ["-shared", "-fopenmp", ...mode, "-o", target, ...objects, ...linkerFlags(libtorch)], {
     stdio: "inherit",

@@ -1,10 +1,9 @@
-// A lent ArrayBuffer holds the memory that it shows: the tensor may be disposed of meanwhile, and cannot be given other memory.
+// A lent ArrayBuffer holds the memory that it shows: meanwhile the tensor may be disposed of, or be given other memory.
 #include "loan.h"
 
 #include <ATen/core/Tensor.h>
 
 #include <memory>
-#include <unordered_map>
 
 #include "handle.h"
 
@@ -12,42 +11,24 @@ namespace bridge {
 
 namespace {
 
-struct Lent {
-  int64_t loans = 0;
-  bool resizable = false;
-};
+/// Memory that belongs to a storage and to those who were lent it.
+using SharedMemory = std::shared_ptr<c10::DataPtr>;
 
-/// The storages that this thread's JavaScript reads. A storage that is resized frees its memory.
-std::unordered_map<c10::StorageImpl*, Lent>& lentStorages() {
-  static thread_local std::unordered_map<c10::StorageImpl*, Lent> storages;
-  return storages;
+void release(void* memory) { delete static_cast<SharedMemory*>(memory); }
+
+/// A storage frees its memory when the last tensor goes, and when a tensor is resized. From the first loan on it shares it.
+SharedMemory share(c10::StorageImpl* storage) {
+  const c10::DataPtr& owned = storage->data_ptr();
+  if (owned.get_deleter() == release) return *static_cast<SharedMemory*>(owned.get_context());
+  void* const data = owned.get();
+  const c10::Device device = owned.device();
+  const auto memory = std::make_shared<c10::DataPtr>();
+  *memory = storage->set_data_ptr(c10::DataPtr(data, new SharedMemory(memory), release, device));
+  return memory;
 }
 
-class Loan {
- public:
-  explicit Loan(const c10::Storage& storage) : storage_(storage) {
-    Lent& lent = lentStorages()[key()];
-    if (lent.loans++ == 0) lent.resizable = storage_.resizable();
-    key()->set_resizable(false);
-  }
-  ~Loan() { end(); }
-  Loan(const Loan&) = delete;
-  Loan& operator=(const Loan&) = delete;
-
-  void end() {
-    if (!storage_) return;
-    const auto found = lentStorages().find(key());
-    if (--found->second.loans == 0) {
-      key()->set_resizable(found->second.resizable);
-      lentStorages().erase(found);
-    }
-    storage_ = c10::Storage();
-  }
-
- private:
-  c10::StorageImpl* key() const { return storage_.unsafeGetStorageImpl(); }
-
-  c10::Storage storage_;
+struct Loan {
+  SharedMemory memory;
 };
 
 /// The memory's end of a loan and the buffer's: the former goes with the memory wherever that is moved, the latter ends the loan at once.
@@ -66,7 +47,7 @@ napi_value lend(napi_env env, const Arguments& arguments) {
     check(env, napi_get_null(env, &buffer));
     return buffer;
   }
-  auto memorys = std::make_unique<SharedLoan>(std::make_shared<Loan>(tensor.storage()));
+  auto memorys = std::make_unique<SharedLoan>(std::make_shared<Loan>(Loan{share(tensor.storage().unsafeGetStorageImpl())}));
   auto buffers = std::make_unique<SharedLoan>(*memorys);
   check(env, napi_create_external_arraybuffer(env, tensor.data_ptr(), tensor.nbytes(), finalize, memorys.get(), &buffer));
   memorys.release();
@@ -86,7 +67,7 @@ napi_value takeBack(napi_env env, const Arguments& arguments) {
   check(env, napi_is_detached_arraybuffer(env, arguments[0], &moved));
   if (moved) return undefined(env);  // whoever has the memory now holds it
   check(env, napi_detach_arraybuffer(env, arguments[0]));
-  (*loan)->end();
+  (*loan)->memory.reset();
   return undefined(env);
 }
 

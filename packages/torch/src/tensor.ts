@@ -98,7 +98,7 @@ export class Tensor extends TensorOperators implements Disposable {
 
   /**
    * Calls `body` with the elements of `toArray`, without copying them where they lie one after another on the CPU: the array is empty
-   * once `body` has returned, and not to be written to. Within `body` the tensor may be disposed of, but not resized.
+   * once `body` has returned, and not to be written to. Within `body` the tensor may be disposed of.
    */
   withArray<Result>(body: (elements: TypedArray) => Result): Result {
     const { dtype } = this;

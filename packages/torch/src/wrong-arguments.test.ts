@@ -43,7 +43,7 @@ describe("wrong arguments", () => {
   let outcome: Outcome = { calls: {}, complaints: [], uncovered: [] };
   beforeAll(async () => {
     outcome = await callEverything();
-  });
+  }, 300_000);
   afterAll(() => rmSync(folder, { recursive: true }));
 
   it("are refused with an Error, or taken where they make sense", () => {

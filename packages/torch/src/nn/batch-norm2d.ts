@@ -3,6 +3,7 @@
 import { batch_norm, ones, zeros } from "../operators.generated.js";
 import type { Tensor } from "../tensor.js";
 import { buffer, Module, parameter } from "./module.js";
+import { checkWholeNumber } from "./whole-number.js";
 import { placement } from "./shapes-only.js";
 
 export class BatchNorm2d extends Module {
@@ -20,9 +21,7 @@ export class BatchNorm2d extends Module {
 
   constructor(channels: number, { eps = 1e-5, momentum = 0.1 }: { eps?: number; momentum?: number } = {}) {
     super();
-    if (!Number.isInteger(channels) || channels < 1) {
-      throw new RangeError(`BatchNorm2d: channels must be a positive integer, got ${channels}`);
-    }
+    checkWholeNumber("BatchNorm2d: channels", channels, 1);
     this.eps = eps;
     this.momentum = momentum;
     this.weight = parameter(ones([channels], placement()));

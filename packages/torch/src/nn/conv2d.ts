@@ -6,6 +6,7 @@ import type { Tensor } from "../tensor.js";
 import { activate, activationCodes, type Activation } from "./activation.js";
 import { Module, parameter } from "./module.js";
 import { usesOwnKernels } from "./plain-kernels.js";
+import { checkWholeNumber } from "./whole-number.js";
 import { placement } from "./shapes-only.js";
 
 export interface Conv2dOptions {
@@ -41,9 +42,9 @@ export class Conv2d extends Module {
     this.groups = options.groups ?? 1;
     const { stride, dilation, groups } = this;
     for (const [name, number] of Object.entries({ inChannels, outChannels, kernel, stride, dilation, groups })) {
-      checkNumber(name, number, 1);
+      checkWholeNumber(`Conv2d: ${name}`, number, 1);
     }
-    checkNumber("padding", this.padding, 0);
+    checkWholeNumber("Conv2d: padding", this.padding, 0);
     if (inChannels % this.groups !== 0 || outChannels % this.groups !== 0) {
       throw new RangeError(
         `a convolution from ${inChannels} to ${outChannels} channels cannot have ${this.groups} groups`,
@@ -92,12 +93,4 @@ function filled(shape: number[], bound: number): Tensor {
   const values = empty(shape, place);
   if (place.device === undefined) values.uniform_(-bound, bound).dispose();
   return values;
-}
-
-/** What libtorch and oneDNN count dimensions with. */
-const LARGEST = 2 ** 31 - 1;
-
-function checkNumber(name: string, number: number, least: number): void {
-  if (Number.isInteger(number) && number >= least && number <= LARGEST) return;
-  throw new RangeError(`Conv2d: ${name} must be a whole number from ${least} to ${LARGEST}, got ${number}`);
 }

@@ -124,7 +124,11 @@ export function functionCalls(torch: Torch): FunctionCall[] {
       () => [null, [1, 2, 3], 4],
       (made: InstanceType<Torch["Plan"]>) => made.shape,
     ),
-    call("recordPlan", () => [ones([1, 3, 4, 4], { dtype: "uint8" }), 1, () => x()]),
+    {
+      ...call("recordPlan", () => [ones([1, 3, 4, 4], { dtype: "uint8" }), 1, () => x()]),
+      call: ([image, batch, predict]) =>
+        torch.noGrad(() => torch.recordPlan(image as Tensor, batch as number, predict as () => Tensor)),
+    },
     call("boxLossSums", () => [
       torch.leaf(randn([6, 16])),
       { rows: Int32Array.of(1, 4), anchors: new Float32Array(8), boxes: new Float32Array(8) },
