@@ -4,7 +4,7 @@
  */
 import type { Command } from "commander";
 import type { z } from "zod";
-import { addConfigOptions, resolveConfig, type ConfigSchema } from "../config/index.js";
+import { addConfigOptions, givenKeys, resolveConfig, type ConfigSchema } from "../config/index.js";
 import { note } from "../terminal.js";
 import { pluginOption } from "./plugins.js";
 
@@ -35,4 +35,12 @@ export function configurationOf<Schema extends ConfigSchema>(
   const flags = { ...command.opts<Record<string, unknown>>(), ...more };
   const { config: file } = flags;
   return resolveConfig(schema, { flags, file: typeof file === "string" ? file : undefined, note });
+}
+
+/** The keys of the schema that were set on the command line or in the file that it names. */
+export function givenTo<Schema extends ConfigSchema>(command: Command, schema: Schema): (keyof z.output<Schema>)[] {
+  const flags = command.opts<Record<string, unknown>>();
+  const { config: file } = flags;
+  const given = givenKeys(schema, { flags, file: typeof file === "string" ? file : undefined });
+  return schema.keyof().options.filter((key) => given.has(key));
 }

@@ -1,7 +1,7 @@
 /** `yolov9 train`: trains a model on a data set. */
 import type { Command } from "commander";
 import { TrainConfig, UsageError } from "../config/index.js";
-import { configurationOf, describeCommand } from "./command.js";
+import { configurationOf, describeCommand, givenTo } from "./command.js";
 import type { Interruption } from "./interruption.js";
 import { print } from "../terminal.js";
 
@@ -30,8 +30,9 @@ async function train(command: Command, interruption: Interruption): Promise<void
     for (const line of await stage.dryRun(config)) print(line);
     return;
   }
+  const given = givenTo(command, TrainConfig);
   const { best, last, epochs, ended, bestEpoch, results } = await interruption.gracefully((signal) =>
-    stage.train(config, { signal }),
+    stage.train(config, { signal, given }),
   );
   const metrics = results.find(({ epoch }) => epoch === bestEpoch)?.metrics;
   if (metrics !== undefined) {

@@ -16,7 +16,7 @@ export { DataConvertConfig } from "./data-convert-config.js";
 export { DataSplitConfig } from "./data-split-config.js";
 // Reading
 export { addConfigOptions } from "./options.js";
-export { ConfigError, parseConfig, resolveConfig, UsageError } from "./resolve.js";
+export { ConfigError, givenKeys, parseConfig, resolveConfig, UsageError } from "./resolve.js";
 export type { ConfigSources } from "./resolve.js";
 // Showing
 export { configFields, flagOf } from "./fields.js";

@@ -48,6 +48,13 @@ export function resolveConfig<S extends ConfigSchema>(schema: S, sources: Config
   return check(schema, fields, note === undefined ? located : roundedUp(fields, located, note));
 }
 
+/** The keys of a schema that file or flags set. */
+export function givenKeys(schema: ConfigSchema, { file, flags = {} }: ConfigSources): ReadonlySet<string> {
+  const fields = configFields(schema);
+  const inFile = file === undefined ? [] : readFileValues(file, fields);
+  return new Set([...inFile, ...readFlags(flags, fields)].map(([key]) => key));
+}
+
 /** The configuration of an object from a program or a checkpoint, with the same messages; `place` says where it came from. */
 export function parseConfig<S extends ConfigSchema>(
   schema: S,

@@ -43,6 +43,8 @@ const storedState = z.object({
   losses: z.object({ box: z.number(), cls: z.number(), dfl: z.number() }),
   emaUpdates: z.int().min(0),
   best: z.object({ fitness: z.number(), epoch: z.int() }),
+  /** The epoch from which patience counts. */
+  patienceFrom: z.int().min(0).default(0),
   results: z.array(EpochResult),
 });
 

@@ -11,6 +11,8 @@ export function fitness({ AP50, AP }: { readonly AP50: number; readonly AP: numb
 export class EarlyStopping {
   /** Fitness and epoch of the best validation so far; equal counts as better. */
   best = { fitness: 0, epoch: 0 };
+  /** The epoch from which patience counts: where a run was resumed to be trained on. */
+  from = 0;
   readonly #patience: number;
 
   /** @param patience 0 never stops */
@@ -26,6 +28,6 @@ export class EarlyStopping {
   }
 
   shouldStop(epoch: number): boolean {
-    return this.#patience > 0 && epoch - this.best.epoch >= this.#patience;
+    return this.#patience > 0 && epoch - Math.max(this.best.epoch, this.from) >= this.#patience;
   }
 }

@@ -5,10 +5,12 @@ import { stringify } from "yaml";
 import { ConfigError } from "../config/index.js";
 import type { TrainConfig } from "../config/index.js";
 import { makeResultFolder, resultFolder } from "../result-folder.js";
-import { writeWhole } from "@yolov9/torch/whole-file";
+import { removeLeftovers, writeWhole } from "@yolov9/torch/whole-file";
+import { holderText, lockFolder, type FolderLock } from "../folder-lock.js";
 
 export class RunFolder {
   readonly path: string;
+  #lock: FolderLock | undefined;
 
   constructor(path: string) {
     this.path = resolve(path);
@@ -31,9 +33,31 @@ export class RunFolder {
     return join(this.path, name);
   }
 
-  /** Makes the folders and writes args.yaml. */
-  create(config: TrainConfig): void {
+  /**
+   * Keeps other processes from writing here until `unlock`.
+   * @returns what to say of a process that ended without unlocking
+   * @throws FolderLockedError naming the process that writes here
+   */
+  lock(): string | undefined {
+    this.#lock = lockFolder(this.path);
+    const { stale } = this.#lock;
+    for (const folder of [this.path, join(this.path, "weights")]) removeLeftovers(folder);
+    return stale && `took the folder over from ${holderText(stale)}, which has ended without finishing`;
+  }
+
+  unlock(): void {
+    this.#lock?.release();
+  }
+
+  /** Makes the folders, and keeps others from writing into them. @returns like `lock` */
+  create(config: TrainConfig): string | undefined {
     makeResultFolder(join(this.path, "weights"));
+    const note = this.lock();
+    this.writeArguments(config);
+    return note;
+  }
+
+  writeArguments(config: TrainConfig): void {
     writeWhole(this.file("args.yaml"), stringify(config));
   }
 }

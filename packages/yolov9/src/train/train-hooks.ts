@@ -1,4 +1,5 @@
 /** How a caller looks at a run and ends it, and what it learns in the end. */
+import type { TrainConfig } from "../config/index.js";
 import type { ProgressReporter } from "./progress.js";
 import type { EpochResult } from "./results.js";
 import type { BatchFigures } from "./training-step.js";
@@ -15,6 +16,11 @@ export interface TrainHooks {
   readonly onEpoch?: (result: EpochResult) => void;
   /** Ends the run after the step underway, saved; the result says "interrupted". */
   readonly signal?: AbortSignal;
+  /**
+   * For runs that are resumed: keys of the configuration that were set on purpose. Those that may change then hold, others are refused.
+   * Default: none, and the run's own configuration holds.
+   */
+  readonly given?: readonly (keyof TrainConfig)[];
   /** Default: bars and lines on stderr. */
   readonly progress?: ProgressReporter;
 }

@@ -11,7 +11,7 @@ import { checkCommand, problemLines } from "../data/index.js";
 import type { DetectionLoss } from "../loss/index.js";
 import { validateModel } from "../validate/validate.js";
 import type { ValidationResult } from "../validate/result.js";
-import { readCheckpoint } from "./checkpoint.js";
+import { readCheckpoint, type Checkpoint, type CheckpointState } from "./checkpoint.js";
 import { CoreSplitMeter } from "./core-split.js";
 import { EpochProblems } from "./epoch-problems.js";
 import { applySettings } from "./parameter-groups.js";
@@ -23,10 +23,12 @@ import { epochFigures, resultsCsv } from "./results.js";
 import type { EpochResult } from "./results.js";
 import { hasObjects, loaders, openData } from "./run-data.js";
 import type { RunData } from "./run-data.js";
+import { changedState, endOf, endText, scheduleNote, withIntactCheckpoints } from "./resumption.js";
 import { newRunFolder, resumedRunFolder } from "./run-folder.js";
 import type { RunFolder } from "./run-folder.js";
 import { settle, stepSettings, warmupNotice } from "./schedule.js";
 import type { SettledConfig, StepSettings } from "./schedule.js";
+import { absolutePaths } from "./stored-paths.js";
 import { openTrainingStep } from "./open-training-step.js";
 import { NO_LOSSES, scaledLosses, sumOfLosses, trainingLoss } from "./training-loss.js";
 import { NonFiniteLossError, type TrainHooks, type TrainResult } from "./train-hooks.js";
@@ -44,7 +46,8 @@ import { TrainingState } from "./training-state.js";
 export async function train(config: TrainConfig, hooks: TrainHooks = {}): Promise<TrainResult> {
   const resumed =
     config.resume === false ? undefined : resumedRunFolder(config.resume === "" ? true : config.resume, config.project);
-  const trainer = resumed === undefined ? await Trainer.start(config, hooks) : await Trainer.resume(resumed, hooks);
+  const trainer = await (resumed === undefined ? Trainer.start(config, hooks) : Trainer.resume(resumed, config, hooks));
+  if (!(trainer instanceof Trainer)) return trainer;
   try {
     return await trainer.run(hooks.signal ?? new AbortController().signal);
   } finally {
@@ -101,15 +104,17 @@ class Trainer {
   /** A new run in a new folder. */
   static async start(given: TrainConfig, hooks: TrainHooks): Promise<Trainer> {
     const data = await openData(given);
+    let folder: RunFolder | undefined;
     const notes: string[] = [];
     const note = (line: string): void => void notes.push(line);
     const start =
       given.weights === undefined ? undefined : await openStartWeights(given.weights, { model: given.model, note });
     try {
-      const config = settle({ ...given, ...(start && { weights: start.path }) }, data.train.length);
+      const config = settle(absolutePaths({ ...given, ...(start && { weights: start.path }) }), data.train.length);
       const { state, transfer } = TrainingState.fresh(config, data.dataset.names, start);
-      const folder = newRunFolder(config, state.model.spec.name);
-      folder.create(config);
+      folder = newRunFolder(config, state.model.spec.name);
+      const taken = folder.create(config);
+      if (taken !== undefined) note(taken);
       const trainer = new Trainer(state, folder, data, hooks);
       if (start !== undefined && transfer !== undefined) notes.push(transferText(transfer, state.model, start));
       for (const line of notes) trainer.#progress.note(line);
@@ -118,27 +123,48 @@ class Trainer {
       // So that a run that is killed in its first epoch can be resumed too.
       trainer.#save(false);
       return trainer;
+    } catch (error) {
+      folder?.unlock();
+      throw error;
     } finally {
       start?.dispose();
     }
   }
 
-  /** The run of a folder, where its last checkpoint left it. */
-  static async resume(folder: RunFolder, hooks: TrainHooks): Promise<Trainer> {
-    const checkpoint = readCheckpoint(folder.last);
+  /** The run of a folder, where its last checkpoint left it; the result of one that has ended. */
+  static async resume(folder: RunFolder, asked: TrainConfig, hooks: TrainHooks): Promise<Trainer | TrainResult> {
+    const taken = folder.lock();
     try {
-      const { config, images, epoch, batch } = checkpoint.state;
-      const data = await openData(config);
-      const trainer = new Trainer(TrainingState.restored(checkpoint), folder, data, hooks);
-      trainer.#announce();
-      trainer.#progress.note(
-        `resumed after epoch ${epoch} of ${config.epochs}${batch > 0 ? ` and ${batch} batches` : ""}`,
-      );
-      if (images.train !== data.train.length) {
-        trainer.#progress.note(
-          `the data has changed: ${images.train} training images before, ${data.train.length} now`,
-        );
+      const trainer = await Trainer.#resumeLocked(folder, asked, hooks, taken);
+      if (!(trainer instanceof Trainer)) folder.unlock();
+      return trainer;
+    } catch (error) {
+      folder.unlock();
+      throw error;
+    }
+  }
+
+  static async #resumeLocked(folder: RunFolder, asked: TrainConfig, hooks: TrainHooks, taken: string | undefined) {
+    const checkpoint = intactCheckpoint(folder);
+    try {
+      const state = changedState(checkpoint.state, asked, hooks.given ?? []);
+      const { config, images, epoch, batch } = state;
+      const note = (line: string): void => (hooks.progress ?? new Progress(config.epochs)).note(line);
+      if (taken !== undefined) note(taken);
+      const ended = endOf(state);
+      if (ended !== undefined) {
+        note(endText(state, folder));
+        return endedResult(state, folder, ended);
       }
+      const data = await openData(config);
+      const trainer = new Trainer(TrainingState.restored({ ...checkpoint, state }), folder, data, hooks);
+      folder.writeArguments(trainer.#config);
+      trainer.#announce();
+      note(`resumed after epoch ${epoch} of ${config.epochs}${batch > 0 ? ` and ${batch} batches` : ""}`);
+      const schedule = scheduleNote(checkpoint.state, state);
+      if (schedule !== undefined) note(schedule);
+      if (images.train !== data.train.length)
+        note(`the data has changed: ${images.train} training images before, ${data.train.length} now`);
       return trainer;
     } finally {
       checkpoint.dispose();
@@ -188,6 +214,7 @@ class Trainer {
     await Promise.all([this.#trainLoader.close(), this.#valLoader.close()]);
     this.#step.dispose();
     this.#state.dispose();
+    this.#folder.unlock();
   }
 
   /** Trains the rest of the epoch underway; incomplete when interrupted, and then saved. */
@@ -387,6 +414,33 @@ class Trainer {
       secondsLeft: Math.max(left, 0) / imagesPerSecond,
     });
   }
+}
+
+/** @throws Error naming the damage, and the checkpoints that are intact */
+function intactCheckpoint(folder: RunFolder): Checkpoint {
+  try {
+    return readCheckpoint(folder.last);
+  } catch (error) {
+    throw withIntactCheckpoints(error, folder);
+  }
+}
+
+function endedResult(
+  state: CheckpointState,
+  { path, best, last }: RunFolder,
+  ended: TrainResult["ended"],
+): TrainResult {
+  const { epoch, best: found, results } = state;
+  return {
+    folder: path,
+    best,
+    last,
+    epochs: epoch,
+    ended,
+    bestEpoch: found.epoch,
+    bestFitness: found.fitness,
+    results,
+  };
 }
 
 interface TrainedEpoch {

@@ -94,7 +94,7 @@ export class TrainingState {
 
   /** A run exactly where its checkpoint was saved. */
   static restored(checkpoint: Checkpoint): TrainingState {
-    const { config: saved, names, spec, emaUpdates, best, results, ...counters } = checkpoint.state;
+    const { config: saved, names, spec, emaUpdates, best, patienceFrom, results, ...counters } = checkpoint.state;
     if (checkpoint.state.kind !== "training") {
       throw new Error(`${checkpoint.path}: holds weights only and cannot be resumed; resume last.safetensors`);
     }
@@ -106,6 +106,7 @@ export class TrainingState {
     state.ema.updates = emaUpdates;
     state.optimizer.loadStateDict(checkpoint.group("optimizer/"));
     state.stopping.best = best;
+    state.stopping.from = patienceFrom;
     state.results.push(...results);
     const { epoch, batch, iteration, lastStep, losses } = counters;
     state.counters = { epoch, batch, iteration, lastStep, losses };
@@ -157,6 +158,7 @@ export class TrainingState {
       ...this.counters,
       emaUpdates: this.ema.updates,
       best: this.stopping.best,
+      patienceFrom: this.stopping.from,
       results: this.results,
     };
   }
