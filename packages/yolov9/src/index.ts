@@ -6,6 +6,9 @@
 // Configuration
 export {
   ConfigError,
+  createExportConfig,
+  createTrainConfig,
+  createValConfig,
   UsageError,
   DetectConfig,
   ExportConfig,
@@ -173,6 +176,10 @@ export type {
   OnnxOptions,
   OutputDifference,
 } from "./export/index.js";
+
+// Validation and export as the commands do them
+export { exportWeights, validateWeights } from "./program/index.js";
+export type { MeasuredFiles, WeightsExport, WeightsValidation } from "./program/index.js";
 
 // Detection on picture files (for pictures in memory and in the browser, see @yolov9/runtime)
 export { detectPictures, drawDetections, expandSources, labelText, PictureDetector } from "./detect/index.js";

@@ -5,7 +5,7 @@ import { DataCheckConfig } from "../config/index.js";
 import type { CheckResult } from "../data/check/index.js";
 import { shellText } from "../shell-text.js";
 import { configurationOf, describeCommand } from "./command.js";
-import { reportNotes } from "./open-split.js";
+import { noteUnderstanding } from "../program/open-split.js";
 import { progressBar } from "./progress-bar.js";
 import { UserError } from "./user-error.js";
 import { note, print, printColoured, printJson } from "../terminal.js";
@@ -46,7 +46,7 @@ async function check(command: Command): Promise<void> {
   const result = await checkDataset(config.data, options).finally(bar.stop);
   if (json === true) printJson(checkJson(result));
   else printColoured(checkText(result, config.show));
-  if (result.dataset) reportNotes(result.dataset);
+  if (result.dataset) noteUnderstanding(result.dataset, note);
   if (config.writeYaml !== undefined) await describe(result, config.writeYaml);
   if (config.report !== undefined) {
     writeWhole(config.report, await checkReport(result));

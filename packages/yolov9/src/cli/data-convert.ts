@@ -2,8 +2,8 @@
 import type { Command } from "commander";
 import { DataConvertConfig } from "../config/index.js";
 import { configurationOf, describeCommand } from "./command.js";
-import { reportProblems } from "./open-split.js";
-import { print, printJson } from "../terminal.js";
+import { noteProblems } from "../program/open-split.js";
+import { note, print, printJson } from "../terminal.js";
 
 export function addDataConvertCommand(data: Command): void {
   const command = data.command("convert");
@@ -30,7 +30,7 @@ async function convert(command: Command): Promise<void> {
     printJson(result);
     return;
   }
-  reportProblems(result.problems, from);
+  noteProblems(result.problems, from, note);
   print(`${result.images} images with ${result.objects} objects: ${result.from} → ${result.to} in ${result.output}`);
   for (const [what, count] of Object.entries(result.lost)) print(`  ${result.to} cannot hold: ${count} ${what}`);
 }

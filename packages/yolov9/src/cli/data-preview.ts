@@ -3,8 +3,8 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { PreviewConfig, resolveConfig, TrainConfig } from "../config/index.js";
 import { configurationOf, describeCommand } from "./command.js";
-import { openSplit } from "./open-split.js";
-import { print, printJson } from "../terminal.js";
+import { openSplit } from "../program/open-split.js";
+import { note, print, printJson } from "../terminal.js";
 
 export function addDataPreviewCommand(data: Command): void {
   const command = data.command("preview");
@@ -29,7 +29,7 @@ async function preview(command: Command): Promise<void> {
     ...(run === undefined ? {} : settingsOfRun(run)),
     ...Object.fromEntries(given),
   });
-  const { dataset, samples } = await openSplit(config.data, config.split, config);
+  const { dataset, samples } = await openSplit(config.data, config.split, note, config);
   const { writePreview } = await import("../data/index.js");
   const files = await writePreview(samples, dataset, config, (file) => {
     if (json !== true) print(file);

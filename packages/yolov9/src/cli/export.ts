@@ -2,9 +2,7 @@
 import type { Command } from "commander";
 import { ExportConfig } from "../config/index.js";
 import { configurationOf, describeCommand } from "./command.js";
-import { refuseSameFile } from "./output-path.js";
-import { UserError } from "./user-error.js";
-import { print, printJson } from "../terminal.js";
+import { note, print, printJson } from "../terminal.js";
 
 export function addExportCommand(program: Command): void {
   const command = program.command("export");
@@ -36,24 +34,22 @@ async function exportWeights(command: Command): Promise<void> {
     ...(dynamic === true ? { dynamicBatch: true, dynamicSize: true } : {}),
     ...(int8 === true ? { precision: "int8" } : {}),
   });
-  if (config.weights.endsWith(".onnx")) throw new UserError(`${config.weights}: is exported already`);
-  const weights = await import("../weights/index.js");
-  const opened = weights.openTrainedModel(config.weights, config.model);
-  if (config.officialNames) {
-    const output = config.output ?? besideWeights(opened.path, "-official.safetensors");
-    refuseSameFile(output, opened.path);
-    const write = config.detach ? weights.writeOfficialDeployFile : weights.writeOfficialFile;
-    const tensors = write(output, opened.model);
+  const program = await import("../program/index.js");
+  const written = await program.exportWeights(config, note);
+  if (written.kind === "safetensors") {
+    const { output, tensors } = written;
     if (json === true) printJson({ output, tensors });
     else print(`${output} (${tensors} tensors with published names)`);
-  } else {
-    const { exportOnnx } = await import("./export-onnx.js");
-    const output = config.output ?? besideWeights(opened.path, ".onnx");
-    refuseSameFile(output, opened.path);
-    await exportOnnx(opened, output, config, json === true);
+    return;
   }
-}
-
-function besideWeights(path: string, ending: string): string {
-  return path.replace(/(\.safetensors)?$/, ending);
+  const { output, exported, measured } = written;
+  const { file, verification, reduction } = exported;
+  if (json === true) {
+    printJson({ output, bytes: file.length, ...verification, reduction, measured });
+    return;
+  }
+  const { precisionTable, verificationTable } = await import("../export/index.js");
+  print(verificationTable(exported, config.verify).join("\n"));
+  if (measured !== undefined) print(precisionTable(measured));
+  print(`${output} (${(file.length / 1e6).toFixed(1)} MB)`);
 }

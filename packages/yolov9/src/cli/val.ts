@@ -4,10 +4,8 @@ import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { UsageError, ValConfig } from "../config/index.js";
 import { makeFolder } from "../make-folder.js";
-import { resultFolder } from "../result-folder.js";
 import { runConfigOf } from "../train/checkpoint.js";
 import { configurationOf, describeCommand } from "./command.js";
-import { openSplit, reportProblems } from "./open-split.js";
 import { note, print, printJson } from "../terminal.js";
 
 export function addValCommand(program: Command): void {
@@ -44,39 +42,16 @@ function withDataOfRun(config: ValConfig): ValConfig & { data: string } {
 async function val(command: Command): Promise<void> {
   const own = command.opts<{ json?: boolean; saveJson?: string | true }>();
   const config = withDataOfRun(configurationOf(command, ValConfig));
-  const { dataset, samples } = await openSplit(config.data, config.split, config);
+  const { validateWeights } = await import("../program/index.js");
   const stage = await import("../validate/index.js");
-  const opened = await stage.openPredictor(config.weights, { ...config, withLosses: true });
-  const suppression = stage.suppressionNote(opened);
-  if (suppression !== undefined) note(suppression);
-  const augmented = config.augment ? new stage.AugmentedPredictor(opened) : opened;
-  const predictor = config.singleClass ? new stage.SingleClassPredictor(augmented) : augmented;
-  try {
-    const imageSize = stage.squareInput(predictor, config.imgsz);
-    const validation = await stage.validate(predictor, samples, {
-      ...config,
-      names: dataset.names,
-      imageSize,
-      batchSize: config.batch,
-    });
-    reportProblems(validation.problems, config.data);
-    const folder = resultFolder(config.project, config.name, config.existOk);
-    const { result, collector } = validation;
-    const analysis = stage.analyse(validation, dataset.names, config.worst);
-    if (config.report) await stage.writeValidationFolder(folder, config, dataset.names, result, analysis);
-    if (own.saveJson !== undefined) {
-      const file = own.saveJson === true ? join(folder, "predictions.json") : own.saveJson;
-      const rows = stage.cocoResults(collector.samples, collector.detections, stage.categoryIdsOf(dataset));
-      makeFolder(dirname(file));
-      writeWhole(file, JSON.stringify(rows));
-    }
-    if (own.json === true) printJson(stage.validationJson(result, analysis));
-    else {
-      const parts = [stage.resultTable(result), stage.resultSummary(result), stage.analysisSummary(analysis)];
-      print(parts.join("\n"));
-    }
-    if (config.report) (own.json === true ? note : print)(`report: ${join(folder, "report.html")}`);
-  } finally {
-    await predictor.close();
+  const { result, analysis, collector, dataset, folder, report } = await validateWeights(config, note);
+  if (own.saveJson !== undefined) {
+    const file = own.saveJson === true ? join(folder, "predictions.json") : own.saveJson;
+    const rows = stage.cocoResults(collector.samples, collector.detections, stage.categoryIdsOf(dataset));
+    makeFolder(dirname(file));
+    writeWhole(file, JSON.stringify(rows));
   }
+  if (own.json === true) printJson(stage.validationJson(result, analysis));
+  else print([stage.resultTable(result), stage.resultSummary(result), stage.analysisSummary(analysis)].join("\n"));
+  if (report !== undefined) (own.json === true ? note : print)(`report: ${report}`);
 }

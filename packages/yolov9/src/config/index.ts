@@ -18,6 +18,7 @@ export { DataSplitConfig } from "./data-split-config.js";
 export { addConfigOptions } from "./options.js";
 export { ConfigError, givenKeys, parseConfig, resolveConfig, UsageError } from "./resolve.js";
 export type { ConfigSources } from "./resolve.js";
+export { createExportConfig, createTrainConfig, createValConfig } from "./create-config.js";
 // Showing
 export { configFields, flagOf } from "./fields.js";
 export type { ConfigField, ConfigSchema, FieldKind } from "./fields.js";

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { configTable, ConfigError, parseConfig, resolveConfig, addConfigOptions, configFields } from "./index.js";
+import { createExportConfig, createTrainConfig, createValConfig } from "./index.js";
 import { DetectConfig, ExportConfig, InfoConfig, TrainConfig, ValConfig } from "./index.js";
 
 function yaml(text: string): string {
@@ -111,5 +112,30 @@ describe("configuration", () => {
     const command = addConfigOptions(new Command("detect"), DetectConfig);
     command.parse(["--weights", "w", "--classes", "0, 2"], { from: "user" });
     expect(resolveConfig(DetectConfig, { flags: command.opts() }).classes).toEqual([0, 2]);
+  });
+});
+
+describe("configurations of programs", () => {
+  it("are filled with the defaults of the command line", () => {
+    expect(createTrainConfig({ data: "d", epochs: 3 })).toEqual(
+      resolveConfig(TrainConfig, { flags: { data: "d", epochs: 3 } }),
+    );
+    expect(createValConfig({ weights: "w" })).toEqual(resolveConfig(ValConfig, { flags: { weights: "w" } }));
+    expect(createExportConfig({ weights: "w", precision: "int8" })).toEqual(
+      resolveConfig(ExportConfig, { flags: { weights: "w", precision: "int8" } }),
+    );
+  });
+
+  it("name what is unknown, missing or not allowed", () => {
+    // @ts-expect-error the compiler knows the keys
+    expect(() => createTrainConfig({ data: "d", epoch: 3 })).toThrow(
+      new ConfigError("createTrainConfig: unknown key epoch; did you mean epochs?"),
+    );
+    expect(() => createTrainConfig({ data: "d", imgsz: 100, lr0: 0 })).toThrow(
+      "createTrainConfig: imgsz is 100, but must be an integer ≥ 32 and a multiple of 32\n" +
+        "createTrainConfig: lr0 is 0, but must be a number > 0",
+    );
+    // @ts-expect-error the compiler knows what is required
+    expect(() => createExportConfig({})).toThrow("createExportConfig: weights is missing (run folder, checkpoint");
   });
 });

@@ -63,19 +63,21 @@ export function parseConfig<S extends ConfigSchema>(
 ): z.output<S> {
   const fields = configFields(schema);
   for (const key of Object.keys(value)) refuseUnknown(key, place, fields);
-  return check(schema, fields, new Map(Object.entries(value).map(([key, entry]) => [key, { value: entry, place }])));
+  const located = new Map(Object.entries(value).map(([key, entry]) => [key, { value: entry, place }]));
+  return check(schema, fields, located, place);
 }
 
 function check<S extends ConfigSchema>(
   schema: S,
   fields: readonly ConfigField[],
   located: ReadonlyMap<string, Located>,
+  only?: string,
 ): z.output<S> {
   const result = schema.safeParse(Object.fromEntries([...located].map(([key, { value }]) => [key, value])));
   if (result.success) return result.data;
   const keys = [...new Set(result.error.issues.map((issue) => String(issue.path[0])))];
-  const text = keys.map((key) => problem(key, fields, located)).join("\n");
-  const places = keys.map((key) => located.get(key)?.place);
+  const text = keys.map((key) => problem(key, fields, located, only)).join("\n");
+  const places = keys.map((key) => located.get(key)?.place ?? only);
   throw places.every((place) => place !== undefined && place !== COMMAND_LINE)
     ? new ConfigError(text)
     : new UsageError(text);
@@ -101,10 +103,17 @@ function roundedUp(
   );
 }
 
-function problem(key: string, fields: readonly ConfigField[], located: ReadonlyMap<string, Located>): string {
+/** @param only where all values are from, when it is one place and neither a file nor the command line */
+function problem(
+  key: string,
+  fields: readonly ConfigField[],
+  located: ReadonlyMap<string, Located>,
+  only: string | undefined,
+): string {
   const field = fields.find((candidate) => candidate.key === key);
   const found = located.get(key);
   if (field === undefined) return `configuration: ${key} is not valid`;
+  if (found === undefined && only !== undefined) return `${only}: ${key} is missing (${field.description})`;
   if (found === undefined)
     return `${key} is missing: give ${field.flag}, or ${key} in a YAML file (${field.description})`;
   return `${found.place}: ${nameAt(found.place, key)} is ${shown(found.value)}, but must be ${field.allowed}`;
