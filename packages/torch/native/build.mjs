@@ -1,5 +1,6 @@
-// Compiles the bridge into build/bridge.node with g++ alone: no node-gyp, no downloads. Only what changed is compiled again. With
-// --sanitize a bridge that reports wrong uses of memory goes into build/sanitized instead; `npm run test:sanitize` tests with it.
+// Compiles the bridge into build/bridge.node, or into the folder that an argument names, with g++ alone: no node-gyp, no downloads. Only
+// what changed is compiled again. With --sanitize a bridge that reports wrong uses of memory goes into build/sanitized instead;
+// `npm run test:sanitize` tests with it.
 import { execFileSync, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -11,7 +12,9 @@ import { findLibtorch, installHint } from "./find-libtorch.mjs";
 
 const sourceFolder = fileURLToPath(new URL(".", import.meta.url));
 const sanitizes = process.argv.includes("--sanitize");
-const buildFolder = fileURLToPath(new URL(sanitizes ? "../build/sanitized/" : "../build/", import.meta.url));
+const [givenFolder] = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const ownFolder = fileURLToPath(new URL(sanitizes ? "../build/sanitized/" : "../build/", import.meta.url));
+const buildFolder = givenFolder ?? ownFolder;
 const target = join(buildFolder, "bridge.node");
 
 /** Inner loops at full optimisation leave nothing to see in a report; without any, intrinsics are no instructions. */

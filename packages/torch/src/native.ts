@@ -2,6 +2,7 @@
 // package should need it.
 import { createRequire } from "node:module";
 import { withShortErrors } from "./bridge-errors.js";
+import { bridgeFile } from "./bridge-places.js";
 import type { DType, MemoryFormat } from "./dtype.js";
 
 declare const brand: unique symbol;
@@ -193,11 +194,11 @@ function load(): Bridge {
   process.env.OMP_WAIT_POLICY ??= "passive";
   process.env.GOMP_SPINCOUNT ??= "10000";
   try {
-    return createRequire(import.meta.url)(process.env.YOLOV9_BRIDGE ?? "../build/bridge.node") as Bridge;
+    return createRequire(import.meta.url)(process.env.YOLOV9_BRIDGE ?? bridgeFile()) as Bridge;
   } catch (error) {
     const reason = error instanceof Error ? error.message.split("\n")[0] : String(error);
     throw new Error(
-      `The libtorch bridge cannot be loaded (${reason}). Build it with \`npm run build:native\`; it needs libtorch ` +
+      `The libtorch bridge cannot be loaded (${reason}). Build it with \`npx yolov9 build-native\`; it needs libtorch ` +
         "(`apt-get install libtorch-dev`) and g++.",
       { cause: error },
     );

@@ -82,8 +82,8 @@ async function searchLibtorch(): Promise<{ tried: string[]; hint: string }> {
   const module = z
     .object({ findLibtorch: z.function({ output: z.object({ tried: z.array(z.string()) }) }), installHint: z.string() })
     .safeParse(await import(search.href).catch(() => undefined));
-  if (!module.success) return { tried: [], hint: "install libtorch, then run `npm run build:native`" };
-  const hint = `${module.data.installHint} Then run \`npm run build:native\`.`;
+  if (!module.success) return { tried: [], hint: "install libtorch, then run `npx yolov9 build-native`" };
+  const hint = `${module.data.installHint} Then run \`npx yolov9 build-native\`.`;
   return { tried: module.data.findLibtorch().tried, hint };
 }
 
@@ -98,7 +98,9 @@ async function onnxRuntimeFinding(): Promise<Finding> {
       name,
       ok: false,
       facts: [firstLine(error)],
-      remedy: "run `npm ci` again; detection with ONNX files needs it",
+      remedy:
+        "install again with ONNXRUNTIME_NODE_INSTALL=skip in the environment, which leaves out what only NVIDIA GPUs need; " +
+        "detection with ONNX files needs it",
     };
   }
 }

@@ -3,6 +3,7 @@
  * loads its stage only when it runs, so that `--help` is quick and works without libtorch.
  */
 import { Command, CommanderError } from "commander";
+import { addBuildNativeCommand } from "./build-native.js";
 import { addCompareCommand } from "./compare.js";
 import { addDataCommand } from "./data.js";
 import { addDetectCommand } from "./detect.js";
@@ -49,6 +50,7 @@ export function yolov9Program(interruption = new Interruption()): Command {
   addDataCommand(program);
   addInfoCommand(program);
   addDoctorCommand(program);
+  addBuildNativeCommand(program);
   return program;
 }
 

@@ -4,7 +4,6 @@ import { dirname, join } from "node:path";
 import type { Command } from "commander";
 import { UsageError, ValConfig } from "../config/index.js";
 import { makeFolder } from "../make-folder.js";
-import { runConfigOf } from "../train/checkpoint.js";
 import { configurationOf, describeCommand } from "./command.js";
 import { note, print, printJson } from "../terminal.js";
 
@@ -28,9 +27,10 @@ export function addValCommand(program: Command): void {
  * What a run was trained on where no other data is named: the same classes too.
  * @throws UsageError when the weights are of no run
  */
-function withDataOfRun(config: ValConfig): ValConfig & { data: string } {
+async function withDataOfRun(config: ValConfig): Promise<ValConfig & { data: string }> {
   const { data, weights } = config;
   if (data !== undefined) return { ...config, data };
+  const { runConfigOf } = await import("../train/checkpoint.js");
   const run = runConfigOf(weights);
   if (run?.data === undefined) {
     throw new UsageError(`data is missing: give --data (${weights} does not say what it was trained on)`);
@@ -41,7 +41,7 @@ function withDataOfRun(config: ValConfig): ValConfig & { data: string } {
 
 async function val(command: Command): Promise<void> {
   const own = command.opts<{ json?: boolean; saveJson?: string | true }>();
-  const config = withDataOfRun(configurationOf(command, ValConfig));
+  const config = await withDataOfRun(configurationOf(command, ValConfig));
   const { validateWeights } = await import("../program/index.js");
   const stage = await import("../validate/index.js");
   const { result, analysis, collector, dataset, folder, report } = await validateWeights(config, note);
