@@ -13,7 +13,7 @@ export interface FunctionCall {
 }
 
 /** Those that files, not arguments, can be wrong for; formats have tests of their own. */
-const OF_FILES = ["loadSafetensors", "readSafetensorsHeader", "saveSafetensors"];
+const OF_FILES = ["DamagedFileError", "loadSafetensors", "readSafetensorsHeader", "saveSafetensors", "WriteError"];
 
 export function functionCalls(torch: Torch): FunctionCall[] {
   const { ones, randn, tensor } = torch;

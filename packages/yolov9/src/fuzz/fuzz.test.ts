@@ -1,9 +1,35 @@
+import { availableParallelism } from "node:os";
 import { describe, expect, it } from "vitest";
 import { Random } from "../data/augment/random.js";
+import { fuzz } from "./fuzz.js";
 import { mutated } from "./mutations.js";
+import { parsers } from "./parsers.js";
 import { verdict } from "./verdict.js";
 
+const SEED = 9;
+/** Inputs of each parser, fewer of slow ones: all together take less than a minute on two quiet cores. */
+const INPUTS = 150;
+const LONGEST_SECONDS = 600;
+
 describe("changed inputs", () => {
+  it(
+    "are parsed or refused by every parser, without bugs, crashes, long times or much memory",
+    async () => {
+      const waiting = parsers.map(({ name }) => name);
+      const wrong: string[] = [];
+      const work = async (): Promise<void> => {
+        for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) {
+          const { tried, findings } = await fuzz(name, { seed: SEED, inputs: INPUTS, seconds: LONGEST_SECONDS });
+          expect(tried, name).toBeGreaterThan(0);
+          wrong.push(...findings.map(({ index, wrong }) => `${name} ${index}: ${wrong}`));
+        }
+      };
+      await Promise.all(Array.from({ length: Math.min(availableParallelism(), 4) }, work));
+      expect(wrong).toEqual([]);
+    },
+    LONGEST_SECONDS * 1000,
+  );
+
   it("are the same for the same random numbers, and others for others", () => {
     const seeds = [Buffer.from('{"a": 1, "b": [2, 3]}\n{"c": "word"}\n'), Buffer.from("x: 12\n")];
     const made = (seed: number): string[] =>
