@@ -5,6 +5,8 @@
 import { readFileSync } from "node:fs";
 import { tensor, type Tensor } from "@yolov9/torch";
 import { z } from "zod";
+import { messageOf } from "../error-message.js";
+import { issueLines } from "../issue-text.js";
 
 const values = z.object({ shape: z.array(z.int()), values: z.array(z.number()) });
 
@@ -37,9 +39,20 @@ export type ParityFixture = z.infer<typeof fixtureSchema>;
 
 /** @throws Error naming the file and what is wrong with it */
 export function readFixture(path: string): ParityFixture {
-  const parsed = fixtureSchema.safeParse(JSON.parse(readFileSync(path, "utf8")));
-  if (!parsed.success) throw new Error(`${path}: not a parity file: ${z.prettifyError(parsed.error)}`);
-  return parsed.data;
+  const content = readJson(path);
+  const parsed = fixtureSchema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  throw new Error(`${path}: not a parity file: ${issueLines(parsed.error, content).slice(0, SHOWN_ISSUES).join("; ")}`);
+}
+
+const SHOWN_ISSUES = 3;
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (error) {
+    throw new Error(`${path}: not a parity file: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 /** Weights for published keys, by rules on the key; `dfl` bins are constants and left out. */

@@ -90,7 +90,7 @@ export function rounded(value: number): number {
   return Number(value.toFixed(DECIMALS));
 }
 
-const repairable = z.looseObject({ annotations: z.array(z.unknown()) });
+const repairable = z.looseObject({ annotations: z.array(z.unknown()).default([]) });
 
 /** The text with some annotations changed or dropped, and everything else as it was. */
 export function repairCoco(text: string, edits: readonly RowEdit[]): string {
