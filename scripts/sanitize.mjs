@@ -17,7 +17,8 @@ mkdirSync(reports);
 /** The compiler's own runtime of a sanitizer, which must be the first library of the process. */
 function runtimeOf(name) {
   const path = execFileSync(process.env.CXX ?? "g++", [`-print-file-name=${name}`], { encoding: "utf8" }).trim();
-  if (!existsSync(path)) throw new Error(`${name} was not found: install the sanitizers of g++ (Debian: libasan8, with g++)`);
+  if (!existsSync(path))
+    throw new Error(`${name} was not found: install the sanitizers of g++ (Debian: libasan8, with g++)`);
   return path;
 }
 
@@ -56,10 +57,15 @@ async function makeData() {
   const data = join(folder, "data");
   for (const kind of ["images", "labels"]) mkdirSync(join(data, kind), { recursive: true });
   for (let i = 0; i < 6; i++) {
-    const square = await sharp({ create: { width: 16, height: 16, channels: 3, background: "#fff" } }).png().toBuffer();
+    const square = await sharp({ create: { width: 16, height: 16, channels: 3, background: "#fff" } })
+      .png()
+      .toBuffer();
     const picture = sharp({ create: { width: 64, height: 64, channels: 3, background: "#444" } });
     const left = 6 * i;
-    await picture.composite([{ input: square, left, top: 24 }]).png().toFile(join(data, "images", `${i}.png`));
+    await picture
+      .composite([{ input: square, left, top: 24 }])
+      .png()
+      .toFile(join(data, "images", `${i}.png`));
     writeFileSync(join(data, "labels", `${i}.txt`), `0 ${(left + 8) / 64} 0.5 0.25 0.25\n`);
   }
   const yaml = join(folder, "data.yaml");

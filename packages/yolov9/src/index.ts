@@ -175,11 +175,12 @@ export type {
   FileAgreement,
   OnnxOptions,
   OutputDifference,
+  MeasuredFiles,
 } from "./export/index.js";
 
 // Validation and export as the commands do them
 export { exportWeights, validateWeights } from "./program/index.js";
-export type { MeasuredFiles, WeightsExport, WeightsValidation } from "./program/index.js";
+export type { WeightsExport, WeightsValidation } from "./program/index.js";
 
 // Detection on picture files (for pictures in memory and in the browser, see @yolov9/runtime)
 export { detectPictures, drawDetections, expandSources, labelText, PictureDetector } from "./detect/index.js";

@@ -126,7 +126,9 @@ describe("flattenLevels", () => {
   );
 
   it("refuses widths that are no distributions", () => {
-    expect(() => flattenLevels([randn([1, 9, 2, 2])], [9], 4)).toThrow(/the first of widths must be a multiple of 4 bins, got 9/);
+    expect(() => flattenLevels([randn([1, 9, 2, 2])], [9], 4)).toThrow(
+      /the first of widths must be a multiple of 4 bins, got 9/,
+    );
   });
 });
 

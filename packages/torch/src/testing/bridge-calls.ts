@@ -75,19 +75,9 @@ export function bridgeCalls(torch: Torch, bridge: Bridge): BridgeCall[] {
     if (buffer instanceof ArrayBuffer) bridge.takeBack(buffer);
   };
   return [
-    ...(
-      [
-        "shape",
-        "dtype",
-        "device",
-        "memoryOf",
-        "alias",
-        "requiresGrad",
-        "grad",
-        "clearGrad",
-        "toBytes",
-      ] as const
-    ).map(one),
+    ...(["shape", "dtype", "device", "memoryOf", "alias", "requiresGrad", "grad", "clearGrad", "toBytes"] as const).map(
+      one,
+    ),
     ...(["dispose", "watchMemory"] as const).map((name): BridgeCall => ({ ...one(name), isLenient: true })),
     { ...one("lend"), after: lent },
     { name: "takeBack", make: () => [bridge.lend(x().handle)] },

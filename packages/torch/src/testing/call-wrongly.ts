@@ -111,9 +111,9 @@ function exercise(subject: Subject): void {
   if (valid.length === 0) return;
   const isKnown = subject.name in calls;
   const odd = oddities();
-  const mutations = subject.make().flatMap((argument, place) =>
-    mutationsOf(torch, argument, odd).map((mutation): Change => [place, mutation]),
-  );
+  const mutations = subject
+    .make()
+    .flatMap((argument, place) => mutationsOf(torch, argument, odd).map((mutation): Change => [place, mutation]));
   for (const change of mutations) {
     if (random(mutations.length) < (isKnown ? SAMPLE : MOST)) tryWrong(subject, subject.make(), [change]);
   }
