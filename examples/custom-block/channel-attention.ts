@@ -1,8 +1,8 @@
 // A block of one's own: a convolution whose channels are weighted by what the whole image shows (Hu et al. 2018, Squeeze-and-Excitation).
-// Importing this file makes it known to model files as "ChannelAttention", also inside a GELAN, and to the ONNX export.
+// Importing this file makes it known to model files as "ChannelAttention", also inside a GELAN.
 
 import { Conv2d, type Tensor } from "@yolov9/torch";
-import { Conv, exportBlock, exportConv2d, FeatureBlock, registerBlock, registerBlockExporter } from "yolov9";
+import { Conv, FeatureBlock, registerBlock } from "yolov9";
 import type { Activation } from "yolov9";
 import { z } from "zod";
 
@@ -35,12 +35,4 @@ registerBlock({
   options: z.strictObject({ out: z.int().positive() }),
   output: ([input], { out }) => ({ channels: out, stride: input!.stride }),
   build: ([input], { out }, { activation }) => new ChannelAttention(input!.channels, out, activation),
-});
-
-registerBlockExporter(ChannelAttention, (graph, block, [x]) => {
-  const y = graph.within("conv", () => exportBlock(graph, block.conv, [x]));
-  const mean = graph.node("GlobalAveragePool", [y]);
-  const hidden = graph.node("Relu", [graph.within("squeeze", () => exportConv2d(graph, block.squeeze, mean))]);
-  const weights = graph.node("Sigmoid", [graph.within("excite", () => exportConv2d(graph, block.excite, hidden))]);
-  return graph.node("Mul", [y, weights]);
 });

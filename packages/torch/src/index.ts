@@ -8,6 +8,7 @@ export { Scope, scope } from "./scope.js";
 // operators
 export * from "./operators.generated.js";
 export { callOperator } from "./dispatch.js";
+export { Recording, type OperatorCall } from "./recording.js";
 
 // autograd
 export { enableGrad, isGradEnabled, leaf, noGrad } from "./autograd.js";

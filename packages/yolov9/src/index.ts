@@ -69,10 +69,10 @@ export { ordinaryTop } from "./plots/ordinary-top.js";
 // Descriptions of models for people
 export { allModelSizes, drawModel, paperTables, rowTree } from "./describe/index.js";
 
-// Own blocks for model files, and their ONNX form
+// Own blocks for model files, and ONNX translations of operators that the export does not know
 export { Conv, FeatureBlock, registerBlock, RepConv } from "./model/index.js";
 export type { Activation, BlockContext, Feature, FeatureDefinition } from "./model/index.js";
-export { exportBlock, exportConv2d, registerBlockExporter } from "./export/index.js";
+export { registerOnnxTranslation } from "./export/index.js";
 
 // Loss
 export {
@@ -169,11 +169,12 @@ export type { FileEvaluation } from "./evaluate/index.js";
 // Export
 export { deployed, ExportError, exportModel, OnnxGraph, toOnnx, verifyExport } from "./export/index.js";
 export type {
-  BlockExporter,
   ExportedModel,
   ExportVerification,
   FileAgreement,
   OnnxOptions,
+  OnnxTranslation,
+  OperatorCall,
   OutputDifference,
   MeasuredFiles,
 } from "./export/index.js";

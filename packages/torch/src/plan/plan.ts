@@ -3,6 +3,7 @@
 // what the recorded operators compute, for pictures of one size; what it was recorded with but for the images is taken as constant.
 import { isGradEnabled } from "../autograd.js";
 import { bridge, type PlanHandle } from "../native.js";
+import { Recording } from "../recording.js";
 import { scope } from "../scope.js";
 import type { Tensor } from "../tensor.js";
 import { bytesPerElement } from "../dtype.js";
@@ -10,7 +11,6 @@ import { arrange, type Lifetime } from "./arena.js";
 import { densify } from "./densify.js";
 import { fuseResiduals } from "./fuse-residuals.js";
 import { placeConcatenations } from "./place-concatenations.js";
-import { Recording } from "./recording.js";
 import type { Features, Slice, Step } from "./steps.js";
 import { Translation, UnknownOperatorError } from "./translate.js";
 
@@ -58,7 +58,7 @@ export function recordPlan(image: Tensor, batch: number, predict: (image: Tensor
   return scope(() => {
     const output = recording.run(() => predict(image));
     try {
-      const translation = new Translation(image.handle);
+      const translation = new Translation(recording.tensorOf(image));
       translation.translate(recording.calls);
       const [, channels, height, width] = image.shape;
       const [, rows, columns] = output.shape as [number, number, number];
@@ -99,7 +99,10 @@ function prepare({ steps, dtype }: Translation, { batch, imageBytes, rows, colum
     imageBytes: batch * imageBytes,
     predictionCount: batch * rows * columns,
     memoryBytes: arena.bytes,
-    steps: ordered.map((step) => ({ ...step, reads: step.reads.map(place), writes: step.writes.map(place) })),
+    steps: ordered.map(({ kind, reads, writes, constants, numbers }) => ({
+      ...{ kind, numbers, reads: reads.map(place), writes: writes.map(place) },
+      constants: constants.map((tensor) => tensor?.handle ?? null),
+    })),
   });
   return new Plan(handle, [batch, rows, columns], arena.bytes);
 }

@@ -1,5 +1,5 @@
 // What a plan is made of: steps that read and write slices of features.
-import type { TensorHandle } from "../native.js";
+import type { Tensor } from "../tensor.js";
 
 /** Features of all pictures of a batch in channels-last memory. Compared by identity: two of the same size are two. */
 export interface Features {
@@ -22,7 +22,7 @@ export interface Step {
   readonly reads: readonly Slice[];
   readonly writes: readonly Slice[];
   /** Tensors of the model, null where an optional one is absent. */
-  readonly constants: readonly (TensorHandle | null)[];
+  readonly constants: readonly (Tensor | null)[];
   readonly numbers: readonly number[];
   /** Whether its kernel takes whole features only, where others take slices. */
   readonly dense: boolean;

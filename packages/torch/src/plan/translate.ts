@@ -1,14 +1,14 @@
 // From recorded operators to steps. Tensors are told apart by their memory; an operator that only gives other views of it is no step.
-import { isTensorHandle } from "../dispatch.js";
 import type { DType } from "../dtype.js";
-import { bridge, type TensorHandle } from "../native.js";
-import type { RecordedCall } from "./recording.js";
+import { bridge } from "../native.js";
+import type { OperatorCall } from "../recording.js";
+import { Tensor } from "../tensor.js";
 import { copyStep, whole, type Features, type Slice, type Step } from "./steps.js";
 
 /** What a plan does not know how to do. */
 export class UnknownOperatorError extends Error {}
 
-type Translate = (call: RecordedCall, translation: Translation) => void;
+type Translate = (call: OperatorCall, translation: Translation) => void;
 
 const DTYPES: readonly DType[] = ["float32", "bfloat16"];
 
@@ -20,8 +20,12 @@ const translators: Readonly<Record<string, Translate>> = {
     translation.add("images", [], results, { dense: true });
   },
   "yolov9::convolution": ({ args, results }, translation) => {
-    const [x, weight, bias, ...geometry] = args as [TensorHandle, TensorHandle, TensorHandle | null, ...number[]];
-    const dense = !bridge.convolvesSlices(x, weight, ...(geometry.slice(0, 4) as [number, number, number, number]));
+    const [x, weight, bias, ...geometry] = args as [Tensor, Tensor, Tensor | null, ...number[]];
+    const dense = !bridge.convolvesSlices(
+      x.handle,
+      weight.handle,
+      ...(geometry.slice(0, 4) as [number, number, number, number]),
+    );
     translation.add("convolution", [x], results, { constants: [weight, bias], numbers: geometry, dense });
   },
   "yolov9::concat": ({ args, results }, translation) => concatenate(args[0], results, translation),
@@ -46,21 +50,15 @@ const translators: Readonly<Record<string, Translate>> = {
     for (const result of results) translation.rename(args[0], result);
   },
   "yolov9::decode_levels": ({ args }, translation) => {
-    const [levels, centres, strides, bins, objectness] = args as [
-      TensorHandle[],
-      TensorHandle,
-      TensorHandle,
-      number,
-      boolean,
-    ];
+    const [levels, centres, strides, bins, objectness] = args as [Tensor[], Tensor, Tensor, number, boolean];
     translation.finish(levels, [centres, strides], [bins, Number(objectness)]);
   },
 };
 
-function concatenate(parts: unknown, results: readonly TensorHandle[], translation: Translation): void {
+function concatenate(parts: unknown, results: readonly Tensor[], translation: Translation): void {
   const target = translation.make(results[0]!);
   let first = 0;
-  for (const part of (parts as TensorHandle[]).map((tensor) => translation.sliceOf(tensor))) {
+  for (const part of (parts as Tensor[]).map((tensor) => translation.sliceOf(tensor))) {
     translation.steps.push(copyStep(part, { of: target, first, channels: part.channels }));
     first += part.channels;
   }
@@ -72,15 +70,15 @@ export class Translation {
   /** Of all features. */
   dtype: DType = "float32";
   #isFinished = false;
-  readonly #input: TensorHandle;
+  readonly #input: Tensor;
   readonly #features = new Map<number, Slice>();
 
-  constructor(input: TensorHandle) {
+  constructor(input: Tensor) {
     this.#input = input;
   }
 
   /** @throws UnknownOperatorError */
-  translate(calls: readonly RecordedCall[]): void {
+  translate(calls: readonly OperatorCall[]): void {
     for (const call of calls) {
       if (this.#isFinished) throw new UnknownOperatorError(`${call.name} after decoding`);
       if (VIEWS.includes(call.name)) continue;
@@ -92,52 +90,54 @@ export class Translation {
   }
 
   isInput(value: unknown): boolean {
-    return isTensorHandle(value) && bridge.memoryOf(value).storage === bridge.memoryOf(this.#input).storage;
+    return (
+      value instanceof Tensor && bridge.memoryOf(value.handle).storage === bridge.memoryOf(this.#input.handle).storage
+    );
   }
 
   add(
     kind: Step["kind"],
     inputs: readonly unknown[],
-    [result]: readonly TensorHandle[],
+    [result]: readonly Tensor[],
     { constants = [], numbers = [], dense = false }: Partial<Pick<Step, "constants" | "numbers" | "dense">> = {},
   ): void {
     const reads = inputs.map((input) => this.sliceOf(input));
     this.steps.push({ kind, reads, writes: [whole(this.make(result!))], constants, numbers, dense });
   }
 
-  finish(levels: readonly TensorHandle[], constants: readonly TensorHandle[], numbers: readonly number[]): void {
+  finish(levels: readonly Tensor[], constants: readonly Tensor[], numbers: readonly number[]): void {
     const reads = levels.map((level) => this.sliceOf(level));
     this.steps.push({ kind: "decode", reads, writes: [], constants, numbers, dense: false });
     this.#isFinished = true;
   }
 
   /** New features for an operator's result. */
-  make(result: TensorHandle): Features {
-    const [batch, channels, height, width, ...rest] = bridge.shape(result);
+  make(result: Tensor): Features {
+    const [batch, channels, height, width, ...rest] = result.shape;
     if (batch !== 1 || width === undefined || rest.length > 0)
       throw new UnknownOperatorError("a result that is no features of one picture");
-    const dtype = bridge.dtype(result);
+    const dtype = result.dtype;
     if (this.#features.size === 0) this.dtype = dtype;
-    if (dtype !== this.dtype || !DTYPES.includes(dtype) || bridge.device(result) !== "cpu") {
+    if (dtype !== this.dtype || !DTYPES.includes(dtype) || result.device !== "cpu") {
       throw new UnknownOperatorError(`features of ${dtype}`);
     }
     const features: Features = { channels: channels!, height: height!, width };
-    this.#features.set(bridge.memoryOf(result).storage, whole(features));
+    this.#features.set(bridge.memoryOf(result.handle).storage, whole(features));
     return features;
   }
 
   /** Gives the memory of a result to the features of another tensor. */
-  rename(of: unknown, result: TensorHandle): void {
+  rename(of: unknown, result: Tensor): void {
     const slice = this.sliceOf(of);
-    const { storage } = bridge.memoryOf(result);
+    const { storage } = bridge.memoryOf(result.handle);
     if (!this.#features.has(storage)) this.#features.set(storage, slice);
   }
 
   /** Which channels of which features a tensor holds. @throws UnknownOperatorError where it is anything else */
   sliceOf(value: unknown): Slice {
-    if (!isTensorHandle(value)) throw new UnknownOperatorError("a number where features should be");
-    const { storage, offset, pixelStride } = bridge.memoryOf(value);
-    const [, channels, height, width] = bridge.shape(value);
+    if (!(value instanceof Tensor)) throw new UnknownOperatorError("a number where features should be");
+    const { storage, offset, pixelStride } = bridge.memoryOf(value.handle);
+    const [, channels, height, width] = value.shape;
     const held = this.#features.get(storage);
     if (held === undefined) throw new UnknownOperatorError("features that no operator made");
     const { of } = held;

@@ -56,6 +56,14 @@ export function functionCalls(torch: Torch): FunctionCall[] {
       () => [x().handle],
       (made: Tensor) => made.shape,
     ),
+    construct(
+      "Recording",
+      () => [],
+      (made: InstanceType<Torch["Recording"]>) => {
+        using recording = made;
+        return recording.run(() => x().relu());
+      },
+    ),
     call("tensor", () => [[1, 2, 3, 4], { shape: [2, 2], dtype: "int32", device: "cpu", requiresGrad: false }]),
     call("tensorFromBytes", () => [new Uint8Array(24), "float32", [2, 3]]),
     construct(

@@ -4,7 +4,7 @@ import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildModel, loadModelSpec, type DetectionModel, type ModelSpec } from "../model/index.js";
 import { tinyComposite } from "../model/testing/tiny-composite.js";
-import { ExportError } from "./block-exporters.js";
+import { ExportError } from "./export-error.js";
 import type { CalibrationImage } from "./calibrate.js";
 import { deployed, exportModel } from "./export-model.js";
 import { toOnnx } from "./to-onnx.js";

@@ -4,8 +4,8 @@
  */
 import { detachAuxiliary, fuse } from "../model/deploy.js";
 import type { DetectionModel } from "../model/detection-model.js";
-import { ExportError } from "./block-exporters.js";
 import { calibrate, keepSome, type CalibrationImage } from "./calibrate.js";
+import { ExportError } from "./export-error.js";
 import { fileAgreement, type FileAgreement } from "./file-agreement.js";
 import { encodeModel, type ModelProto } from "./onnx-schema.js";
 import { measuredTensors, quantisationPlan } from "./quantisation-plan.js";

@@ -11,8 +11,9 @@ export {
   type ExportVerification,
   type OutputDifference,
 } from "./verify-export.js";
-export { exportBlock, ExportError, registerBlockExporter, type BlockExporter } from "./block-exporters.js";
-export { exportConv2d } from "./blocks.js";
+export { ExportError } from "./export-error.js";
+export { registerOnnxTranslation, type OnnxTranslation } from "./operators/translations.js";
+export type { OperatorCall } from "./operators/operator-call.js";
 export type { GraphSuppression } from "./suppress-boxes.js";
 export { precisionTable, verificationTable, type MeasuredFiles } from "./verification-table.js";
 export { OnnxGraph, OPSETS, type Attribute, type Value } from "./onnx-graph.js";

@@ -120,6 +120,21 @@ export class OnnxGraph {
     return this.#constant("float", dims, Float32Array.from(values), DataType.float);
   }
 
+  /** A number in the graph's precision; equal ones share one initializer. */
+  scalar(value: number): Value {
+    const key = `scalar:${value}`;
+    const known = this.#constants.get(key);
+    if (known !== undefined) return known;
+    const name = this.weights("scalar", Float32Array.of(value), []);
+    this.#constants.set(key, name);
+    return name;
+  }
+
+  /** Whole numbers converted to the graph's precision. */
+  asFeatures(value: Value): Value {
+    return this.node("Cast", [value], { to: this.#weightPrecision === "float32" ? DataType.float : DataType.float16 });
+  }
+
   /** An int64 constant, as shapes, axes and split sizes want them; equal constants share one initializer. */
   integers(values: readonly number[], dims: readonly number[] = [values.length]): Value {
     return this.#constant("int64", dims, BigInt64Array.from(values, BigInt), DataType.int64);

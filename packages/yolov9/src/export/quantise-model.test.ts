@@ -5,9 +5,9 @@ import { manualSeed, rand, randn, scope } from "@yolov9/torch";
 import * as ort from "onnxruntime-node";
 import { beforeAll, describe, expect, it } from "vitest";
 import { calibrate, type CalibrationImage } from "./calibrate.js";
-import * as layers from "./layers.js";
 import { OnnxGraph, type Value } from "./onnx-graph.js";
 import { encodeModel, type ModelProto } from "./onnx-schema.js";
+import { concatChannels, enlargeNearest, maxPool, silu } from "./operators/layers.js";
 import { measuredTensors, quantisationPlan } from "./quantisation-plan.js";
 import { quantiseModel } from "./quantise-model.js";
 
@@ -21,18 +21,21 @@ function convolution(graph: OnnxGraph, x: Value, from: number, to: number): Valu
   const shape = [to, from, 3, 3] as const;
   const weight = random(randn, shape).map((w) => w / Math.sqrt(9 * from));
   const bias = random(randn, [to]).map((b) => b / 4);
-  return layers.convolution(graph, x, { weight, shape, bias, stride: 1, padding: 1, groups: 1, dilation: 1 });
+  const inputs = [x, graph.weights("weight", weight, shape), graph.weights("bias", bias, [to])];
+  return graph.node("Conv", inputs, { kernel_shape: [3, 3], pads: [1, 1, 1, 1] });
 }
 
 /** Three convolutions in all, with everything in between that the plan knows. The last one stays float32. */
 function model(): ModelProto {
   const graph = new OnnxGraph("test");
   const image = graph.input("images", [1, 3, SIDE, SIDE]);
-  const first = layers.relu(graph, convolution(graph, image, 3, 8));
-  const second = layers.silu(graph, convolution(graph, first, 8, 8));
-  const [a, b] = layers.splitChannels(graph, layers.add(graph, first, second), [4, 4]);
-  const pooled = layers.upsampleNearest(graph, layers.maxPool(graph, b!, 2, 2, 0), 2);
-  const last = convolution(graph, layers.concatChannels(graph, [a, pooled]), 8, 4);
+  const first = graph.node("Relu", [convolution(graph, image, 3, 8)]);
+  const second = silu(graph, convolution(graph, first, 8, 8));
+  const sum = graph.node("Add", [first, second]);
+  const [a, b] = graph.nodes("Split", [sum, graph.integers([4, 4])], 2, { axis: 1 });
+  const pooled = maxPool(graph, b!, { kernel: [2, 2], stride: [2, 2], padding: [0, 0] });
+  const enlarged = enlargeNearest(graph, pooled, [2, 2]);
+  const last = convolution(graph, concatChannels(graph, [a, enlarged]), 8, 4);
   graph.output("output0", graph.node("Sigmoid", [last]), [1, 4, SIDE, SIDE]);
   return graph.toModel(17, new Map(), "0");
 }
@@ -104,8 +107,10 @@ describe("quantiseModel", () => {
   it("leaves the sizes of Resize whole numbers", () => {
     const graph = new OnnxGraph("test");
     const image = graph.input("images", [1, 3, SIDE, SIDE]);
-    const small = layers.maxPool(graph, image, 2, 2, 0);
-    const fused = layers.add(graph, layers.resizeNearestTo(graph, small, image), image);
+    const small = maxPool(graph, image, { kernel: [2, 2], stride: [2, 2], padding: [0, 0] });
+    const halves = graph.nodes("Split", [graph.node("Shape", [image]), graph.integers([2, 2])], 2, { axis: 0 });
+    const resized = graph.node("Resize", [small, "", "", graph.node("Concat", halves, { axis: 0 })]);
+    const fused = graph.node("Add", [resized, image]);
     graph.output("output0", convolution(graph, convolution(graph, fused, 3, 4), 4, 4), [1, 4, SIDE, SIDE]);
     const written = graph.toModel(17, new Map(), "0").graph;
     const { rangeOf } = quantisationPlan(written);

@@ -3,16 +3,19 @@
  * needs to use the file alone in its metadata. Detaching and fusing come before, checking after: see `export-model.ts`.
  */
 import { METADATA_FORMAT } from "@yolov9/runtime";
+import { scope, zeros, type Tensor } from "@yolov9/torch";
 import { LETTERBOX_PAD } from "@yolov9/vision";
-import type { DetectionModel } from "../model/detection-model.js";
+import type { DetectionModel, Step } from "../model/detection-model.js";
 import { IMAGE } from "../model/spec.js";
 import { packageVersion } from "../version.js";
-import { exportBlock, ExportError } from "./block-exporters.js";
-import { exportHead } from "./blocks.js";
 import { decodeBoxes } from "./decode-boxes.js";
+import { ExportError } from "./export-error.js";
 import { OnnxGraph, type Value, type WeightPrecision } from "./onnx-graph.js";
 import { DataType, encodeModel, type ModelProto } from "./onnx-schema.js";
+import type { Twin } from "./record-forward.js";
+import { secondExtents, SizeSource, type Extents } from "./sizes.js";
 import { DETECTION_COLUMNS, suppressBoxes, type GraphSuppression } from "./suppress-boxes.js";
+import { ForwardWriter, type WriterOptions } from "./write-forward.js";
 
 /** Names of the file's one input and one output. */
 const INPUT_NAME = "images";
@@ -65,7 +68,14 @@ export function toOnnxModel(model: DetectionModel, options: OnnxOptions = {}): M
   const free = options.dynamicSize === true;
   const graph = new OnnxGraph(model.spec.name, precision);
   const image = graph.input(INPUT_NAME, [batch, 3, free ? "height" : height, free ? "width" : width]);
-  const levels = inPrecision(graph, precision, image, (x) => exportSteps(graph, model, x));
+  const extents = {
+    batch: typeof batch === "number" ? batch : undefined,
+    height: free ? undefined : height,
+    width: free ? undefined : width,
+  };
+  const levels = inPrecision(graph, precision, image, (x) =>
+    writeRows(model, x, { graph, opset, sizes: new SizeSource(graph, image, recordedExtents(model), extents) }),
+  );
   const { strides, regMax: bins, classCount, objectness } = model;
   const size = free ? undefined : { height, width };
   const decoded = graph.within("decode", () =>
@@ -89,24 +99,42 @@ function inPrecision(graph: OnnxGraph, precision: WeightPrecision, x: Value, bui
   );
 }
 
-/** Runs the rows in order. @returns the raw levels of the lead head */
-function exportSteps(graph: OnnxGraph, model: DetectionModel, image: Value): Value[] {
-  const features = new Map<string, Value>([[IMAGE, image]]);
-  for (const step of model.steps) {
-    const inputs = step.from.map((name) => features.get(name)!);
-    const scope = `${step.section}/${step.name}`;
-    if (step.kind === "features") {
-      throw new ExportError(
-        `${model.spec.name}: row "${step.name}" is a ${step.block.constructor.name}, which has no ONNX form; it serves in auxiliary branches`,
-      );
+/** The smaller of the two sizes at which models are recorded: two cells of the coarsest level. */
+function recordedExtents(model: DetectionModel): Extents {
+  const side = 2 * Math.max(...model.strides);
+  return { batch: 1, height: side, width: side };
+}
+
+/** Writes the rows in their order. @returns the raw levels of the lead head */
+function writeRows(model: DetectionModel, image: Value, options: WriterOptions): Value[] {
+  const first = recordedExtents(model);
+  using writer = new ForwardWriter(options);
+  return scope(() => {
+    const pictures = [first, secondExtents(first)].map(({ batch, height, width }) => zeros([batch, 3, height, width]));
+    const features = new Map<string, Twin<Tensor>>([[IMAGE, [pictures[0]!, pictures[1]!]]]);
+    writer.bind(features.get(IMAGE)!, image);
+    for (const step of model.steps) {
+      const inputs = step.from.map((name) => features.get(name)!);
+      const outputs = options.graph.within(`${step.section}/${step.name}`, () => writeRow(writer, step, inputs));
+      if (step.kind === "head") return outputs.map((output) => writer.valueOf(output));
+      for (const [i, output] of outputs.entries()) {
+        features.set(step.kind === "feature" ? step.name : `${step.name}.${i}`, output);
+      }
     }
-    if (step.kind === "head") return graph.within(scope, () => exportHead(graph, step.head, inputs));
-    features.set(
-      step.name,
-      graph.within(scope, () => exportBlock(graph, step.block, inputs)),
-    );
+    throw new ExportError(`${model.spec.name}: the model has no head`);
+  });
+}
+
+/** @throws ExportError naming the row */
+function writeRow(writer: ForwardWriter, step: Step, inputs: readonly Twin<Tensor>[]): Twin<Tensor>[] {
+  const block = step.kind === "head" ? step.head : step.block;
+  try {
+    writer.name(block.stateDict());
+    return writer.write(inputs, (...features) => [block.forward(...features)].flat());
+  } catch (error) {
+    if (!(error instanceof ExportError || error instanceof RangeError)) throw error;
+    throw new ExportError(`row "${step.name}" (${block.constructor.name}): ${error.message}`, { cause: error });
   }
-  throw new ExportError(`${model.spec.name}: the model has no head`);
 }
 
 function checkReady(model: DetectionModel, height: number, width: number): void {

@@ -9,7 +9,7 @@ import { channels, only } from "./options.js";
 import { FeatureBlock, type FeatureDefinition } from "./registry.js";
 
 /** Kernels of the max-pools, side by side. */
-export const SPPCSPC_KERNELS = [5, 9, 13] as const;
+const SPPCSPC_KERNELS = [5, 9, 13] as const;
 
 /** [B, in, H, W] → [B, out, H, W]; every convolution inside has `out` channels. */
 export class SPPCSPC extends FeatureBlock {

@@ -8,8 +8,8 @@ import { Conv } from "./conv.js";
 import { channels, only } from "./options.js";
 import { FeatureBlock, type FeatureDefinition } from "./registry.js";
 
-export const SPP_KERNEL = 5;
-export const SPP_POOLS = 3;
+const SPP_KERNEL = 5;
+const SPP_POOLS = 3;
 
 /** [B, in, H, W] → [B, out, H, W]. */
 export class SPPELAN extends FeatureBlock {
