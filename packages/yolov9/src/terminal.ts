@@ -12,7 +12,13 @@ export function print(text: string): void {
 
 /** A result with picocolors' colours, if the terminal shows colours. Text from files must be printable before it is coloured. */
 export function printColoured(text: string): void {
-  process.stdout.write(`${pc.isColorSupported ? withColours(text) : printableLines(text)}\n`);
+  process.stdout.write(`${showsColours() ? withColours(text) : printableLines(text.replace(COLOUR, ""))}\n`);
+}
+
+/** picocolors colours what goes to a file, too, where continuous integration runs it. */
+function showsColours(): boolean {
+  const { FORCE_COLOR = "" } = process.env;
+  return pc.isColorSupported && (process.stdout.isTTY || !["", "0"].includes(FORCE_COLOR));
 }
 
 /** One JSON value and nothing else on standard output. */
@@ -26,6 +32,8 @@ export function note(text: string): void {
 }
 
 const ESCAPE = "\u001b";
+/** What sets a colour or the weight. */
+const COLOUR = new RegExp(`${ESCAPE}\\[\\d{1,2}m`, "g");
 
 /** Lets through what sets colours and weight, and no other sequence. */
 function withColours(text: string): string {
