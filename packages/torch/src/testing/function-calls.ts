@@ -15,21 +15,36 @@ export interface FunctionCall {
 /** Those that files, not arguments, can be wrong for; formats have tests of their own. */
 const OF_FILES = ["DamagedFileError", "loadSafetensors", "readSafetensorsHeader", "saveSafetensors", "WriteError"];
 
+type Callable = Parameters<typeof Reflect.apply>[0];
+
+/** An export as what can be called with any arguments, which its own type forbids. */
+function callable(torch: Torch, name: keyof Torch): Callable {
+  const target: unknown = torch[name];
+  if (typeof target === "function") return target;
+  throw new Error(`${name} is no function`);
+}
+
 export function functionCalls(torch: Torch): FunctionCall[] {
   const { ones, randn, tensor } = torch;
   const x = (): Tensor => randn([2, 8, 6, 5]);
   const norm = () => new torch.BatchNorm2d(8);
   const call = (name: keyof Torch, make: () => unknown[], after?: () => void): FunctionCall => {
-    const target = torch[name] as unknown as (...args: readonly unknown[]) => unknown;
-    return { name, make, call: (args) => target(...args), ...(after && { after }), isLenient: true };
+    const target = callable(torch, name);
+    return {
+      name,
+      make,
+      call: (args) => Reflect.apply(target, undefined, args) as unknown,
+      ...(after && { after }),
+      isLenient: true,
+    };
   };
   const construct = (
     name: keyof Torch,
     make: () => unknown[],
     use: (made: never, args: readonly unknown[]) => unknown,
   ): FunctionCall => {
-    const Target = torch[name] as unknown as new (...args: readonly unknown[]) => never;
-    return { name, make, call: (args) => use(new Target(...args), args), isLenient: true };
+    const target = callable(torch, name);
+    return { name, make, call: (args) => use(Reflect.construct(target, args) as never, args), isLenient: true };
   };
   const body = () => [() => x()];
   const anchors = () => ({ centres: randn([2, 30]), strides: ones([1, 30]) });
